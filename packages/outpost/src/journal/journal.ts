@@ -1,0 +1,95 @@
+import type { Epoch, Seq, StoredAnswer, TransactionDraft, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type { TransactionState } from '../transaction/state.ts'
+
+/** What is known of one transaction beside its immutable record. */
+export interface TransactionStatus {
+  readonly state: TransactionState
+  /** Applied on main, by main's clock (µs precision text of the ledger row is kept in the ledger itself). */
+  readonly appliedAtMs?: number
+  readonly replicatedAtMs?: number
+  /** Lineage under which main applied it (N4); a row of another lineage confirms nothing. */
+  readonly lineage?: string
+  /** Position after the commit that made it durable, as text `timeline/LSN`. */
+  readonly position?: string
+  readonly attempts?: number
+  readonly sqlstate?: string
+  readonly constraint?: string
+  readonly detail?: string
+  readonly message?: string
+  /** Why it is parked: the seqs it waits for, or `stuck`. */
+  readonly parkedBy?: readonly Seq[] | 'stuck'
+  /** How often main lost it and it was applied again. */
+  readonly redriven?: number
+}
+
+/** A change of status for a run of consecutive seqs (inclusive): batches are stored as runs, not row by row. */
+export interface StatusChange {
+  readonly from: Seq
+  readonly to: Seq
+  readonly status: TransactionStatus
+}
+
+export interface IdempotentHit {
+  readonly transactionId: TransactionId
+  readonly requestDigest: string
+  readonly answer: StoredAnswer
+}
+
+export interface EpochRange {
+  readonly epoch: Epoch
+  /** First seq given out in this epoch. */
+  readonly from: Seq
+}
+
+export interface JournalStatistics {
+  readonly bytes: number
+  readonly firstSeq: Seq
+  readonly lastSeq: Seq
+  readonly counts: Readonly<Record<TransactionState, number>>
+}
+
+/**
+ * A site's durable, ordered log of transactions.
+ *
+ * States: open → (failed) → stopped. Invariant: `append` resolves only after the record is on stable storage
+ * (P1); records are dense in `seq` and never change; a status may be lost by a crash, because the ledger on main
+ * is the authority and the site asks it again (N6).
+ */
+export interface Journal {
+  readonly epoch: Epoch
+  readonly epochs: readonly EpochRange[]
+  /** What is promised of an acknowledged write: `full`, or `relaxed` with what may be lost. */
+  readonly durability: 'full' | 'relaxed'
+  /**
+   * Durably appends in call order; concurrent calls share one sync. Listeners of {@link onDurable} have run when
+   * it resolves. Errors: `journal_full`, `journal_failed` (final: no later append succeeds), `site_stopped`.
+   */
+  append(draft: TransactionDraft): Promise<TransactionRecord>
+  /** Called in seq order, synchronously, once the records are durable and before their appends resolve. */
+  onDurable(listener: (records: readonly TransactionRecord[]) => void): () => void
+  /** N23: with several processes on one journal, folds what others appended; at once when there is one. */
+  catchUp(): Promise<void>
+  /** The records of these seqs, in the given order; a seq that was dropped is left out. */
+  getMany(seqs: readonly Seq[]): Promise<readonly TransactionRecord[]>
+  /** Records from `from` in order, in chunks of bounded bytes; ends at the newest durable record. */
+  scan(from: Seq, options?: { readonly chunkBytes?: number }): AsyncIterable<readonly TransactionRecord[]>
+  findById(id: TransactionId): Promise<TransactionRecord | undefined>
+  findIdempotent(scope: string, key: string): Promise<IdempotentHit | undefined>
+  status(seq: Seq): TransactionStatus
+  /** Seqs in this state, ascending, at most `limit` after `after`. */
+  seqsIn(state: TransactionState, options?: { readonly after?: Seq; readonly limit?: number }): readonly Seq[]
+  /** Refuses a transition that is not in the table. Written without waiting for a sync of its own. */
+  setStatus(changes: readonly StatusChange[]): Promise<void>
+  /** Moves retained records out for good; their idempotency answers stay 7 days (N22). */
+  drop(through: Seq): Promise<void>
+  /** Opens a new epoch (N2): later appends carry it. Durable when it resolves. */
+  openEpoch(): Promise<Epoch>
+  /** Small durable facts of the site: lineage, told row, catalog version. Keys are short names. */
+  getFact(name: string): string | undefined
+  setFact(name: string, value: string): Promise<void>
+  readonly firstSeq: Seq
+  readonly lastSeq: Seq
+  statistics(): JournalStatistics
+  /** Idempotent; waits for appends under way, then closes. */
+  stop(): Promise<void>
+}

@@ -1,0 +1,82 @@
+import type { TableName } from '../postgres/catalog.ts'
+import type { TextRow } from '../transaction/operation.ts'
+import type { Epoch, Seq, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type { TransactionState } from '../transaction/state.ts'
+
+/** What a node's own snapshot must show before it may serve a merged read (N15, N17). */
+export interface Coverage {
+  readonly site: string
+  /** Row of `outpost.lineage` that the current main carries; undefined before first contact: no check. */
+  readonly lineage?: string
+  /** The newest transaction taken out of the overlay; undefined when none ever was. */
+  readonly floor?: { readonly epoch: Epoch; readonly seq: Seq }
+}
+
+/** Runs one statement on one node; a thin face of a pg client or pool. Values travel as text. */
+export interface NodeExecutor {
+  query(statement: {
+    readonly text: string
+    readonly values: readonly unknown[]
+    /** Named prepared statement; undefined for an unnamed one. */
+    readonly name?: string
+    readonly rowMode?: 'array'
+  }): Promise<{ readonly rows: readonly unknown[]; readonly fields: readonly { readonly name: string }[]; readonly rowCount: number | null }>
+}
+
+/** One pending row after folding. `image` columns are complete for `insert`, only the changed ones for `patch`. */
+export interface FoldedRow {
+  readonly table: TableName
+  readonly key: TextRow
+  readonly kind: 'insert' | 'patch' | 'delete'
+  readonly image: TextRow
+  /** Transactions that touch it, oldest first. */
+  readonly seqs: readonly Seq[]
+  readonly transactionId: TransactionId
+  readonly state: TransactionState
+}
+
+export interface MergedRead {
+  readonly rows: readonly Record<string, unknown>[]
+  readonly fields: readonly string[]
+  /** Pending rows that the statement carried, for `why` and the benchmarks. */
+  readonly carriedRows: number
+}
+
+/** A version of the overlay kept for statements that share one snapshot (N16). Release it, or its deadline does. */
+export interface OverlayPin {
+  readonly version: Seq
+  release(): void
+}
+
+/**
+ * A site's pending transactions folded per row.
+ *
+ * Invariant: after `fold` returned, every merged read that starts later shows the record; a transaction taken out
+ * is never missed, because each statement names the floor and the node proves it in the same snapshot.
+ */
+export interface Overlay {
+  /** Takes in durable records, in seq order; cheap and synchronous. */
+  fold(records: readonly TransactionRecord[]): void
+  /** Removes transactions that were read as applied on the replica; moves the floor. */
+  takeOut(seqs: readonly Seq[]): void
+  /** Puts retained transactions back after main or the replica was replaced (N15); the floor falls below them. */
+  putBack(records: readonly TransactionRecord[]): void
+  readonly version: Seq
+  readonly floor: { readonly epoch: Epoch; readonly seq: Seq } | undefined
+  pendingRows(table: TableName): number
+  /** The pending row with this primary key (text values), or undefined. */
+  row(table: TableName, key: TextRow): Promise<FoldedRow | undefined>
+  /** State of the newest pending transaction that touches the row; `replicated` when none does. */
+  stateOf(table: TableName, key: TextRow): TransactionState
+  pin(deadlineMs: number): OverlayPin
+  /**
+   * Runs a SELECT on a node as if the pending rows were there. Errors: `read_refused`, `read_invalid`, what
+   * PostgreSQL says, and SQLSTATE `OP001` (lineage) or `OP002` (floor) when the node does not cover.
+   */
+  query(
+    node: NodeExecutor,
+    sql: string,
+    values: readonly unknown[],
+    options: { readonly coverage: Coverage; readonly pin?: OverlayPin },
+  ): Promise<MergedRead>
+}

@@ -1,0 +1,109 @@
+/** A table's name as SQL writes it, always with its schema, quoted where needed: `public.executed_obs_unit`. */
+export type TableName = string
+
+/** How a column's type behaves, decided once at introspection from `pg_type` (a domain takes its base type's). */
+export type TypeKind = 'base' | 'enum' | 'range' | 'multirange' | 'array' | 'composite'
+
+export interface ColumnType {
+  /** `pg_type.oid` on the server that was read; equal on its physical replicas. */
+  readonly oid: number
+  /** `format_type(oid, -1)`: castable without cutting anything off (`character varying`, `bpchar`, `public.mood`). */
+  readonly name: string
+  /** `format_type(oid, typmod)`: with length or precision, for people and for coercion. */
+  readonly nameWithModifier: string
+  /** `atttypmod`, -1 when there is none. */
+  readonly modifier: number
+  readonly kind: TypeKind
+  /** The base type's `typname` (domains resolved): `int4`, `uuid`, `timestamptz`, `numeric` … */
+  readonly base: string
+  /** Labels in order, for an enum. */
+  readonly labels?: readonly string[]
+  /** The element's type, for an array. */
+  readonly element?: ColumnType
+  /** Fields in order, for a composite. */
+  readonly fields?: readonly { readonly name: string; readonly type: ColumnType }[]
+  /** True when the column's collation is deterministic, or the type has none. */
+  readonly hasExactEquality: boolean
+}
+
+export interface Column {
+  readonly name: string
+  readonly type: ColumnType
+  readonly isNullable: boolean
+  /** `pg_get_expr` of the default, undefined without one. */
+  readonly defaultSql?: string
+  /** Stored or virtual generation expression: never written, computed in the statement. */
+  readonly generatedSql?: string
+  /** `a` always, `d` by default: numbers come from a sequence on main. */
+  readonly identity?: 'always' | 'by_default'
+}
+
+export interface ForeignKey {
+  readonly name: string
+  readonly columns: readonly string[]
+  readonly references: TableName
+  readonly referencedColumns: readonly string[]
+  readonly onDelete: 'no_action' | 'restrict' | 'cascade' | 'set_null' | 'set_default'
+  readonly onUpdate: 'no_action' | 'restrict' | 'cascade' | 'set_null' | 'set_default'
+}
+
+export interface UniqueKey {
+  readonly name: string
+  /** Undefined where the key is on an expression or has a predicate: its values are not known at the site. */
+  readonly columns?: readonly string[]
+  readonly nullsNotDistinct: boolean
+}
+
+export interface CheckConstraint {
+  readonly name: string
+  /** `pg_get_constraintdef`. */
+  readonly sql: string
+}
+
+export interface Table {
+  readonly name: TableName
+  readonly schema: string
+  readonly relation: string
+  readonly kind: 'table' | 'partitioned' | 'partition' | 'foreign'
+  /** In attribute order, dropped columns left out. */
+  readonly columns: readonly Column[]
+  /** Column names of the primary key in key order; empty without one (such a table cannot be updated by a site). */
+  readonly primaryKey: readonly string[]
+  readonly foreignKeys: readonly ForeignKey[]
+  /** Unique and exclusion keys other than the primary key. */
+  readonly uniqueKeys: readonly UniqueKey[]
+  readonly checks: readonly CheckConstraint[]
+  /** Columns that lead an index: equality on them is worth an index over the pending rows too. */
+  readonly indexedColumns: readonly string[]
+  /** True when user triggers or rules fire on writes: no reordering, no guess of the row to come. */
+  readonly hasTriggers: boolean
+  readonly hasRowSecurity: boolean
+  /** The partitioned parent, for a partition. */
+  readonly parent?: TableName
+}
+
+export interface View {
+  readonly name: TableName
+  readonly schema: string
+  readonly relation: string
+  /** `pg_get_viewdef`; every name that it needs is qualified because introspection runs with an empty search_path. */
+  readonly sql: string
+  readonly columns: readonly string[]
+  readonly isMaterialized: boolean
+  readonly isSecurityBarrier: boolean
+}
+
+/** What a site knows of main's schema; kept on disk, so that a site can start with every database away. */
+export interface Catalog {
+  /** Digest of the content: names the schema version that a transaction was made under. */
+  readonly version: string
+  readonly readAtMs: number
+  /** `server_version_num`. */
+  readonly serverVersion: number
+  /** Schemas an unqualified name is looked up in, first match wins. */
+  readonly searchPath: readonly string[]
+  readonly tables: ReadonlyMap<TableName, Table>
+  readonly views: ReadonlyMap<TableName, View>
+  /** User-defined functions that read tables or are not known to be safe (lower-case unqualified names). */
+  readonly userFunctions: ReadonlySet<string>
+}

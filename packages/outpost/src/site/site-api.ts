@@ -1,0 +1,160 @@
+import type { Catalog, TableName } from '../postgres/catalog.ts'
+import type { TextRow } from '../transaction/operation.ts'
+import type { Epoch, Idempotency, Seq, StoredAnswer, TransactionFlag, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type { TransactionState } from '../transaction/state.ts'
+import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
+import type { TransactionBuilder } from '../transaction/builder.ts'
+
+export interface AppendOptions {
+  readonly idempotency?: Idempotency
+  /** Built inside the critical section; stored with the transaction so that a retry gets the same (N22). */
+  readonly answer?: (transaction: { readonly id: TransactionId }) => StoredAnswer
+  /**
+   * Runs inside the critical section of the touched keys, before the append. Throwing refuses the write and nothing
+   * is stored. Resolving to `shape_only` accepts it flagged.
+   */
+  readonly check?: () => Promise<'checked' | 'shape_only'>
+  readonly actor?: string
+}
+
+export interface Receipt {
+  readonly transactionId: TransactionId
+  readonly seq: Seq
+  readonly epoch: Epoch
+  readonly state: TransactionState
+  /** Signed token: hand it back to be sure to see this write. */
+  readonly token: string
+  readonly answer?: StoredAnswer
+  /** True when the same Idempotency-Key had been answered before: nothing was stored again. */
+  readonly isReplayed: boolean
+  /** Resolves when main has committed it; rejects on rejection (`details` say why) or `wait_timeout`. */
+  applied(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<TransactionStatus>
+  /** Resolves when its ledger row was read on the site's replica. */
+  replicated(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<TransactionStatus>
+}
+
+export interface ReadOptions {
+  /** A token from an earlier answer: the read waits briefly for what it names, then fails with `not_here_yet`. */
+  readonly token?: string
+  /** Deadline of the whole read. Default 30,000. */
+  readonly timeoutMs?: number
+  /** Only this node: for a check that must not wait for main. */
+  readonly node?: 'replica' | 'main'
+}
+
+export interface ReadAnswer<Row> {
+  readonly rows: readonly Row[]
+  readonly servedBy: 'replica' | 'main'
+  readonly why: string
+}
+
+export interface TransactionView {
+  readonly record: TransactionRecord
+  readonly status: TransactionStatus
+}
+
+export interface Health {
+  readonly status: 'healthy' | 'degraded' | 'unhealthy'
+  /** Whether main answers. */
+  readonly database: 'connected' | 'unreachable'
+  readonly redis: 'connected' | 'unreachable' | 'unused'
+  readonly replica: 'connected' | 'unreachable' | 'diverged' | 'unused'
+  readonly can_record: boolean
+  readonly transaction_buffer: { readonly size: number; readonly failed: number; readonly oldest_pending_seconds: number }
+  readonly background_processor: {
+    readonly status: 'running' | 'waiting' | 'stopped'
+    readonly last_run: string | null
+    readonly transactions_processed: number
+    readonly success_rate: number
+  }
+  readonly replication_lag: {
+    readonly current_lag_seconds: number | null
+    readonly main_lsn: string | null
+    readonly replica_lsn: string | null
+  }
+  readonly site: { readonly name: string; readonly type: 'main' | 'secondary'; readonly epoch: Epoch; readonly journal: 'lmdb' | 'redis'; readonly durability: 'full' | 'relaxed' }
+  /** What is wrong, in words, and what to do. Empty when healthy. */
+  readonly problems: readonly { readonly code: string; readonly message: string; readonly hint: string }[]
+}
+
+export interface BufferStatistics {
+  readonly pending_transactions: number
+  readonly failed_transactions: number
+  readonly processing_rate: number
+  readonly average_execution_time_ms: number
+  readonly buffer_size_mb: number
+  readonly states: JournalStatistics['counts']
+  readonly last_batch: { readonly transactions: number; readonly bytes: number; readonly duration_ms: number } | null
+}
+
+export type SiteEvent =
+  | { readonly kind: 'transaction'; readonly id: TransactionId; readonly seq: Seq; readonly state: TransactionState; readonly atMs: number }
+  | { readonly kind: 'link'; readonly main: 'connected' | 'unreachable'; readonly reason?: string }
+  | { readonly kind: 'replica'; readonly replica: 'connected' | 'unreachable' | 'diverged' }
+  | { readonly kind: 'lineage'; readonly lineage: string; readonly redriven: number }
+  | { readonly kind: 'alarm'; readonly code: string; readonly message: string; readonly hint: string }
+
+/** One site: journal, applier, overlay and the connections they need. Made by `openSite`. */
+export interface Site {
+  readonly name: string
+  readonly type: 'main' | 'secondary'
+  readonly catalog: Catalog
+  transaction(): TransactionBuilder
+  /** Durable when it resolves (P1). Never waits for the link (P2). */
+  append(transaction: TransactionBuilder, options?: AppendOptions): Promise<Receipt>
+  /** A SELECT over the replica (or main) merged with every pending row (P6). */
+  read<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[], options?: ReadOptions): Promise<ReadAnswer<Row>>
+  /** One row by primary key; answers pending rows even with every database away. Undefined where absence is proven. */
+  readRow(table: TableName, key: Readonly<Record<string, unknown>>, options?: ReadOptions): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined>
+  /** State of the row's newest pending transaction, `replicated` when there is none. */
+  rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState
+  /**
+   * Writes straight to main in one database transaction: reference data, which is not journalled. Its
+   * Idempotency-Key and answer commit with it. Errors: `main_unreachable`.
+   */
+  writeMain(
+    statements: (query: (sql: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>) => Promise<StoredAnswer>,
+    options?: { readonly idempotency?: Idempotency },
+  ): Promise<StoredAnswer & { readonly isReplayed: boolean }>
+  transactionById(id: TransactionId): Promise<TransactionView | undefined>
+  transactions(options?: { readonly state?: TransactionState; readonly after?: Seq; readonly limit?: number }): Promise<readonly TransactionView[]>
+  health(): Promise<Health>
+  bufferStatistics(): BufferStatistics
+  onEvent(listener: (event: SiteEvent) => void): () => void
+  /** Answers what was accepted, does not wait for the drain. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface SiteDatabase {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password?: string
+  readonly database: string
+  readonly ssl?: 'disable' | 'require' | 'verify-full'
+}
+
+export interface SiteOptions {
+  readonly name: string
+  readonly type: 'main' | 'secondary'
+  readonly main: SiteDatabase
+  /** The site's replica. The main site leaves it out: it reads on main. */
+  readonly local?: SiteDatabase
+  readonly journalPath: string
+  /** Signs tokens. At least 16 characters. */
+  readonly secretKey: string
+  readonly journalMaxBytes?: number
+  /** Retention after confirmation, milliseconds. Default 7 days. */
+  readonly journalRetentionMs?: number
+  /** `none`, or application names of standbys that could become main (N13). Unset means unknown: keep. */
+  readonly promotableStandbys?: readonly string[] | 'none'
+  readonly retryAttempts?: number
+  readonly retryDelayMs?: number
+  readonly idleIntervalMs?: number
+  readonly lsnCheckIntervalMs?: number
+  readonly lsnTimeoutMs?: number
+  /** Schemas to introspect; default `['public']`. */
+  readonly schemas?: readonly string[]
+}
+
+export type { TransactionFlag }

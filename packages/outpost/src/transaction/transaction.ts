@@ -1,0 +1,57 @@
+import type { Operation } from './operation.ts'
+
+/** Dense number of a journal record, from 1; a safe integer. */
+export type Seq = number
+/** UUID of one life of a journal. */
+export type Epoch = string
+/** UUIDv7 made at the edge. */
+export type TransactionId = string
+
+/** N22: scope is site and API token; the answer is stored in the same record. */
+export interface Idempotency {
+  readonly scope: string
+  readonly key: string
+  /** SHA-256 (hex) of method, path and body. */
+  readonly requestDigest: string
+}
+
+/** What the client was told, kept so that a retry gets the same. `body` is JSON. */
+export interface StoredAnswer {
+  readonly status: number
+  readonly body: unknown
+}
+
+export type TransactionFlag =
+  /** Checked for shape only: the overlaid replica did not answer within the budget. */
+  | 'shape_only'
+  /** Old values, triggers or functions make its conflict set unknown (N10). */
+  | 'common_lane'
+
+/** A transaction as the caller hands it to the journal: complete, checked, without a number yet. */
+export interface TransactionDraft {
+  readonly id: TransactionId
+  readonly operations: readonly Operation[]
+  /** SHA-256 (hex) over the canonical form of the operations. */
+  readonly digest: string
+  /** Conflict set (N10): `mode:key` strings, see conflict-set.ts. */
+  readonly writes: readonly string[]
+  readonly references: readonly string[]
+  /** Earlier transactions, not known applied when it was made, that it needs (N9). */
+  readonly dependsOn: readonly Seq[]
+  readonly catalogVersion: string
+  readonly flags: readonly TransactionFlag[]
+  readonly idempotency?: Idempotency
+  readonly answer?: StoredAnswer
+  /** The transaction that this one replays or edits (N3). */
+  readonly replaces?: TransactionId
+  /** Who asked: token name or user, for audit. */
+  readonly actor?: string
+}
+
+/** A transaction in the journal. Immutable; its state is kept beside it. */
+export interface TransactionRecord extends TransactionDraft {
+  readonly seq: Seq
+  readonly epoch: Epoch
+  /** Wall clock of the site in milliseconds since 1970, set at append. */
+  readonly bufferedAtMs: number
+}
