@@ -1,14 +1,29 @@
 import { defineConfig } from 'vitest/config'
 
 const conditions = ['@outpost/source']
+const roots = ['packages/*/src', 'tests', 'benchmarks', 'examples', 'scripts']
+const needsServers = ['pg', 'redis', 'cluster', 'web', 'process']
+const shared = {
+  pool: 'forks' as const,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+}
+const serverTests = roots.map((root) => `${root}/**/*.{${needsServers.join(',')}}.test.ts`)
 
+/** Tests with a suffix (`.pg.test.ts`, `.cluster.test.ts` …) start servers or processes; the others need nothing. */
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts', 'benchmarks/**/*.test.ts', 'examples/**/*.test.ts'],
-    pool: 'forks',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { ...shared, name: 'unit', include: roots.map((root) => `${root}/**/*.test.ts`), exclude: [...serverTests, '**/node_modules/**'] },
+      },
+      {
+        extends: true,
+        test: { ...shared, name: 'servers', include: serverTests, maxWorkers: 2 },
+      },
+    ],
   },
 })
