@@ -17,42 +17,226 @@ const entry = (status: number, exit: number, meaning: string, fix: string): Erro
 /** The one table of error codes of the library, grouped by room. A code is never renamed. */
 export const errorCodes = {
   // configuration
-  config_invalid: entry(500, 2, 'A setting is missing or malformed.', 'Correct the settings that the message names and start again.'),
+  config_invalid: entry(
+    500,
+    2,
+    'A setting is missing or malformed.',
+    'Correct the settings that the message names and start again.',
+  ),
   // position
-  token_invalid: entry(400, 2, 'An Outpost-Token is malformed or its signature does not match.', 'Send back the token exactly as it was received, or leave it out.'),
-  position_incomparable: entry(500, 1, 'Two positions of different timelines or systems were compared.', 'Compare positions only within one lineage; ask for a fresh token.'),
+  token_invalid: entry(
+    400,
+    2,
+    'An Outpost-Token is malformed or its signature does not match.',
+    'Send back the token exactly as it was received, or leave it out.',
+  ),
+  position_incomparable: entry(
+    500,
+    1,
+    'Two positions of different timelines or systems were compared.',
+    'Compare positions only within one lineage; ask for a fresh token.',
+  ),
   // postgres
-  main_unreachable: entry(503, 3, 'Main did not answer.', 'Wait: recording goes on. Check the link and main when it lasts.'),
-  replica_unreachable: entry(503, 3, 'The local replica did not answer.', 'Check the replica; recording goes on meanwhile.'),
-  catalog_missing: entry(503, 3, 'The table definitions are not known yet: no database has ever been reached.', 'Start the site once while main or the replica can be reached.'),
+  main_unreachable: entry(
+    503,
+    3,
+    'Main did not answer.',
+    'Wait: recording goes on. Check the link and main when it lasts.',
+  ),
+  replica_unreachable: entry(
+    503,
+    3,
+    'The local replica did not answer.',
+    'Check the replica; recording goes on meanwhile.',
+  ),
+  catalog_missing: entry(
+    503,
+    3,
+    'The table definitions are not known yet: no database has ever been reached.',
+    'Start the site once while main or the replica can be reached.',
+  ),
   // transaction
-  unknown_table: entry(422, 2, 'The table does not exist or cannot be recorded to.', 'Check the name; run the migrations on main when it is new.'),
+  unknown_table: entry(
+    422,
+    2,
+    'The table does not exist or cannot be recorded to.',
+    'Check the name; run the migrations on main when it is new.',
+  ),
   unknown_column: entry(422, 2, 'The column does not exist.', 'Check the name against the schema.'),
-  invalid_value: entry(422, 2, 'A value does not fit its column.', 'Send a value of the type that the message names.'),
-  missing_value: entry(422, 2, 'A required value is missing and cannot be made at the site.', 'Supply the value.'),
-  missing_key: entry(422, 2, 'An update or delete does not name the whole primary key.', 'Give every column of the primary key.'),
-  transaction_empty: entry(422, 2, 'A transaction without operations was appended.', 'Add at least one operation.'),
-  transaction_too_large: entry(413, 2, 'A transaction is over the limit of operations or bytes.', 'Split it into several transactions.'),
+  invalid_value: entry(
+    422,
+    2,
+    'A value does not fit its column.',
+    'Send a value of the type that the message names.',
+  ),
+  missing_value: entry(
+    422,
+    2,
+    'A required value is missing and cannot be made at the site.',
+    'Supply the value.',
+  ),
+  missing_key: entry(
+    422,
+    2,
+    'An update or delete does not name the whole primary key.',
+    'Give every column of the primary key.',
+  ),
+  transaction_empty: entry(
+    422,
+    2,
+    'A transaction without operations was appended.',
+    'Add at least one operation.',
+  ),
+  transaction_too_large: entry(
+    413,
+    2,
+    'A transaction is over the limit of operations or bytes.',
+    'Split it into several transactions.',
+  ),
   // journal
-  journal_failed: entry(503, 3, 'The journal could not be written and takes no more writes.', 'Check the disk, then restart the site: everything acknowledged is kept.'),
-  journal_full: entry(507, 3, 'The journal has reached its limit or the disk is full.', 'Free space or raise JOURNAL_MAX_BYTES; reads and the drain go on.'),
-  journal_in_use: entry(500, 2, 'Another process has this journal open.', 'Stop the other process or give this one its own JOURNAL_PATH.'),
-  journal_corrupt: entry(500, 4, 'A record inside the journal cannot be read.', 'Keep the folder, restore it from a copy or ask for help: nothing was changed.'),
-  idempotency_conflict: entry(422, 2, 'The Idempotency-Key was used before with another request.', 'Use a new key for a new request.'),
+  journal_failed: entry(
+    503,
+    3,
+    'The journal could not be written and takes no more writes.',
+    'Check the disk, then restart the site: everything acknowledged is kept.',
+  ),
+  journal_full: entry(
+    507,
+    3,
+    'The journal has reached its limit or the disk is full.',
+    'Free space or raise JOURNAL_MAX_BYTES; reads and the drain go on.',
+  ),
+  journal_in_use: entry(
+    500,
+    2,
+    'Another process has this journal open.',
+    'Stop the other process or give this one its own JOURNAL_PATH.',
+  ),
+  journal_corrupt: entry(
+    500,
+    4,
+    'A record inside the journal cannot be read.',
+    'Keep the folder, restore it from a copy or ask for help: nothing was changed.',
+  ),
+  idempotency_conflict: entry(
+    422,
+    2,
+    'The Idempotency-Key was used before with another request.',
+    'Use a new key for a new request.',
+  ),
   // ledger
-  not_migrated: entry(503, 2, 'Main lacks the Outpost schema or has an older one.', 'Run `outpost migrate` against main.'),
-  migration_changed: entry(500, 4, 'A migration that was already installed differs from the file.', 'Restore the original file; add a new migration for a change.'),
-  migration_on_replica: entry(500, 4, 'Migrations were started on a server in recovery.', 'Run them on main; the replica follows by itself.'),
-  epoch_fenced: entry(500, 4, 'Main knows this journal life as ended.', 'The site opens a new epoch by itself; look for a second process or a restored copy.'),
-  lineage_refused: entry(503, 4, 'Main is not a descendant of the server that this site wrote to.', 'Check which server is the right one, then run `outpost site accept-main`.'),
+  not_migrated: entry(
+    503,
+    2,
+    'Main lacks the Outpost schema or has an older one.',
+    'Run `outpost migrate` against main.',
+  ),
+  migration_changed: entry(
+    500,
+    4,
+    'A migration that was already installed differs from the file.',
+    'Restore the original file; add a new migration for a change.',
+  ),
+  migration_on_replica: entry(
+    500,
+    4,
+    'Migrations were started on a server in recovery.',
+    'Run them on main; the replica follows by itself.',
+  ),
+  epoch_fenced: entry(
+    500,
+    4,
+    'Main knows this journal life as ended.',
+    'The site opens a new epoch by itself; look for a second process or a restored copy.',
+  ),
+  lineage_refused: entry(
+    503,
+    4,
+    'Main is not a descendant of the server that this site wrote to.',
+    'Check which server is the right one, then run `outpost site accept-main`.',
+  ),
   // overlay
-  read_refused: entry(422, 2, 'The statement would bypass the pending rows and is refused.', 'See docs/reference/refused-statements.md for the list and the way round.'),
-  read_invalid: entry(422, 2, 'The statement is not one SELECT that PostgreSQL can parse.', 'Correct the statement.'),
-  not_here_yet: entry(503, 3, 'The site cannot prove yet that the row is absent, or lacks what the token has seen.', 'Try again shortly.'),
+  read_refused: entry(
+    422,
+    2,
+    'The statement would bypass the pending rows and is refused.',
+    'See docs/reference/refused-statements.md for the list and the way round.',
+  ),
+  read_invalid: entry(
+    422,
+    2,
+    'The statement is not one SELECT that PostgreSQL can parse.',
+    'Correct the statement.',
+  ),
+  not_here_yet: entry(
+    503,
+    3,
+    'The site cannot prove yet that the row is absent, or lacks what the token has seen.',
+    'Try again shortly.',
+  ),
   // site
   site_stopped: entry(503, 3, 'The site is stopping.', 'Send the request to the restarted site.'),
-  wait_timeout: entry(504, 3, 'A wait reached its deadline.', 'Ask for the state of the transaction later: it is kept.'),
-  transaction_unknown: entry(404, 2, 'No transaction with this id is known here.', 'Check the id; very old transactions are kept only in the ledger on main.'),
+  transaction_rejected: entry(
+    409,
+    1,
+    'Main rejected the transaction for a reason that waiting will not cure.',
+    'Look at it with `outpost tx show`, correct the cause and record it again.',
+  ),
+  wait_timeout: entry(
+    504,
+    3,
+    'A wait reached its deadline.',
+    'Ask for the state of the transaction later: it is kept.',
+  ),
+  transaction_unknown: entry(
+    404,
+    2,
+    'No transaction with this id is known here.',
+    'Check the id; very old transactions are kept only in the ledger on main.',
+  ),
+  // cli
+  usage_invalid: entry(
+    400,
+    2,
+    'A command was given an argument or option that it does not know.',
+    'Run the command with --help.',
+  ),
+  port_in_use: entry(
+    500,
+    2,
+    'A port that a command needs is taken by another program.',
+    'Stop the other program or give other ports with --port.',
+  ),
+  folder_in_use: entry(
+    500,
+    2,
+    'A folder is in use by another running process, or is not one that the command made.',
+    'Stop that process or give another folder.',
+  ),
+  site_unreachable: entry(
+    503,
+    3,
+    'The site does not answer.',
+    'Check the address (--url) and whether `outpost serve` runs.',
+  ),
+  site_refused: entry(
+    502,
+    1,
+    'The site answered with an error of its own.',
+    'Do what the message says, or look into the log of the site.',
+  ),
+  unauthorized: entry(
+    401,
+    2,
+    'The site needs an API token and got none, or one that it does not know.',
+    'Give a token with --token or OUTPOST_TOKEN; make one with `outpost token create`.',
+  ),
+  start_failed: entry(
+    500,
+    1,
+    'A server or a site of the demo did not come up.',
+    'Read the log that the message names.',
+  ),
 } as const satisfies Record<string, ErrorCodeEntry>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -1,6 +1,14 @@
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import type { TextRow } from '../transaction/operation.ts'
-import type { Epoch, Idempotency, Seq, StoredAnswer, TransactionFlag, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type {
+  Epoch,
+  Idempotency,
+  Seq,
+  StoredAnswer,
+  TransactionFlag,
+  TransactionId,
+  TransactionRecord,
+} from '../transaction/transaction.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import type { TransactionBuilder } from '../transaction/builder.ts'
@@ -28,9 +36,15 @@ export interface Receipt {
   /** True when the same Idempotency-Key had been answered before: nothing was stored again. */
   readonly isReplayed: boolean
   /** Resolves when main has committed it; rejects on rejection (`details` say why) or `wait_timeout`. */
-  applied(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<TransactionStatus>
+  applied(options?: {
+    readonly timeoutMs?: number
+    readonly signal?: AbortSignal
+  }): Promise<TransactionStatus>
   /** Resolves when its ledger row was read on the site's replica. */
-  replicated(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<TransactionStatus>
+  replicated(options?: {
+    readonly timeoutMs?: number
+    readonly signal?: AbortSignal
+  }): Promise<TransactionStatus>
 }
 
 export interface ReadOptions {
@@ -60,7 +74,11 @@ export interface Health {
   readonly redis: 'connected' | 'unreachable' | 'unused'
   readonly replica: 'connected' | 'unreachable' | 'diverged' | 'unused'
   readonly can_record: boolean
-  readonly transaction_buffer: { readonly size: number; readonly failed: number; readonly oldest_pending_seconds: number }
+  readonly transaction_buffer: {
+    readonly size: number
+    readonly failed: number
+    readonly oldest_pending_seconds: number
+  }
   readonly background_processor: {
     readonly status: 'running' | 'waiting' | 'stopped'
     readonly last_run: string | null
@@ -72,7 +90,13 @@ export interface Health {
     readonly main_lsn: string | null
     readonly replica_lsn: string | null
   }
-  readonly site: { readonly name: string; readonly type: 'main' | 'secondary'; readonly epoch: Epoch; readonly journal: 'lmdb' | 'redis'; readonly durability: 'full' | 'relaxed' }
+  readonly site: {
+    readonly name: string
+    readonly type: 'main' | 'secondary'
+    readonly epoch: Epoch
+    readonly journal: 'lmdb' | 'redis'
+    readonly durability: 'full' | 'relaxed'
+  }
   /** What is wrong, in words, and what to do. Empty when healthy. */
   readonly problems: readonly { readonly code: string; readonly message: string; readonly hint: string }[]
 }
@@ -84,11 +108,21 @@ export interface BufferStatistics {
   readonly average_execution_time_ms: number
   readonly buffer_size_mb: number
   readonly states: JournalStatistics['counts']
-  readonly last_batch: { readonly transactions: number; readonly bytes: number; readonly duration_ms: number } | null
+  readonly last_batch: {
+    readonly transactions: number
+    readonly bytes: number
+    readonly duration_ms: number
+  } | null
 }
 
 export type SiteEvent =
-  | { readonly kind: 'transaction'; readonly id: TransactionId; readonly seq: Seq; readonly state: TransactionState; readonly atMs: number }
+  | {
+      readonly kind: 'transaction'
+      readonly id: TransactionId
+      readonly seq: Seq
+      readonly state: TransactionState
+      readonly atMs: number
+    }
   | { readonly kind: 'link'; readonly main: 'connected' | 'unreachable'; readonly reason?: string }
   | { readonly kind: 'replica'; readonly replica: 'connected' | 'unreachable' | 'diverged' }
   | { readonly kind: 'lineage'; readonly lineage: string; readonly redriven: number }
@@ -103,9 +137,17 @@ export interface Site {
   /** Durable when it resolves (P1). Never waits for the link (P2). */
   append(transaction: TransactionBuilder, options?: AppendOptions): Promise<Receipt>
   /** A SELECT over the replica (or main) merged with every pending row (P6). */
-  read<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[], options?: ReadOptions): Promise<ReadAnswer<Row>>
+  read<Row = Record<string, unknown>>(
+    sql: string,
+    values?: readonly unknown[],
+    options?: ReadOptions,
+  ): Promise<ReadAnswer<Row>>
   /** One row by primary key; answers pending rows even with every database away. Undefined where absence is proven. */
-  readRow(table: TableName, key: Readonly<Record<string, unknown>>, options?: ReadOptions): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined>
+  readRow(
+    table: TableName,
+    key: Readonly<Record<string, unknown>>,
+    options?: ReadOptions,
+  ): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined>
   /** State of the row's newest pending transaction, `replicated` when there is none. */
   rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState
   /**
@@ -113,11 +155,17 @@ export interface Site {
    * Idempotency-Key and answer commit with it. Errors: `main_unreachable`.
    */
   writeMain(
-    statements: (query: (sql: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>) => Promise<StoredAnswer>,
+    statements: (
+      query: (sql: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>,
+    ) => Promise<StoredAnswer>,
     options?: { readonly idempotency?: Idempotency },
   ): Promise<StoredAnswer & { readonly isReplayed: boolean }>
   transactionById(id: TransactionId): Promise<TransactionView | undefined>
-  transactions(options?: { readonly state?: TransactionState; readonly after?: Seq; readonly limit?: number }): Promise<readonly TransactionView[]>
+  transactions(options?: {
+    readonly state?: TransactionState
+    readonly after?: Seq
+    readonly limit?: number
+  }): Promise<readonly TransactionView[]>
   health(): Promise<Health>
   bufferStatistics(): BufferStatistics
   onEvent(listener: (event: SiteEvent) => void): () => void

@@ -1,0 +1,169 @@
+import pg from 'pg'
+import type { Clock } from '../clock/clock.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
+import { Breaker } from './breaker.ts'
+
+export type NodeName = 'replica' | 'main'
+
+export interface NodePoolOptions {
+  readonly name: NodeName
+  readonly config: pg.PoolConfig
+  readonly clock: Clock
+  /** Connections at most. Default 10. */
+  readonly maxConnections?: number
+}
+
+/**
+ * Connections to one node, each use bounded by a deadline.
+ *
+ * A node that is away or slow is left alone for a moment (see {@link Breaker}), so that no request waits for what
+ * the last one already found out. A connection whose deadline passed is destroyed: behind a half-open link it
+ * would never answer.
+ */
+export class NodePool {
+  readonly name: NodeName
+  readonly #pool: pg.Pool
+  readonly #clock: Clock
+  readonly #breaker = new Breaker({ firstPauseMs: 100, maxPauseMs: 2_000 })
+  #lastError: string | undefined
+
+  constructor(options: NodePoolOptions) {
+    this.name = options.name
+    this.#clock = options.clock
+    this.#pool = new pg.Pool({
+      ...options.config,
+      max: options.maxConnections ?? 10,
+      idleTimeoutMillis: 30_000,
+    })
+    // An idle connection that breaks is only news: the next use opens another one.
+    this.#pool.on('error', (error) => {
+      this.#lastError = error.message
+    })
+  }
+
+  get isUsable(): boolean {
+    return this.#breaker.isUsable(this.#clock.monotonicMs())
+  }
+
+  get lastError(): string | undefined {
+    return this.#lastError
+  }
+
+  /**
+   * Runs `work` on one connection. Errors: `main_unreachable` or `replica_unreachable` when the node is away, too
+   * slow or being left alone; what PostgreSQL says about the statement otherwise.
+   */
+  async run<Result>(timeoutMs: number, work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+    const startedMs = this.#clock.monotonicMs()
+    if (!this.#breaker.isUsable(startedMs)) {
+      const retryMs = Math.ceil(this.#breaker.remainingMs(startedMs))
+      throw this.#unreachable(
+        `is left alone for ${retryMs} ms after a failure: ${this.#lastError ?? 'no answer'}`,
+      )
+    }
+    const deadline = new Deadline(timeoutMs)
+    try {
+      const client = await this.#connect(deadline)
+      return await this.#use(client, deadline, work)
+    } finally {
+      deadline.clear()
+    }
+  }
+
+  async #connect(deadline: Deadline): Promise<pg.PoolClient> {
+    const connecting = this.#pool.connect()
+    try {
+      return await deadline.race(connecting)
+    } catch (error) {
+      // A connection that arrives after the deadline goes back to the pool unused.
+      connecting.then(
+        (client) => client.release(),
+        () => undefined,
+      )
+      throw this.#failed(error)
+    }
+  }
+
+  async #use<Result>(
+    client: pg.PoolClient,
+    deadline: Deadline,
+    work: (client: pg.PoolClient) => Promise<Result>,
+  ): Promise<Result> {
+    let connectionError: Error | undefined
+    const onError = (error: Error) => {
+      connectionError = error
+    }
+    client.on('error', onError)
+    const running = work(client)
+    try {
+      const result = await deadline.race(running)
+      client.off('error', onError)
+      client.release()
+      this.#breaker.succeeded()
+      return result
+    } catch (error) {
+      running.catch(() => undefined)
+      client.off('error', onError)
+      const isStatementError =
+        error instanceof pg.DatabaseError && connectionError === undefined && !isNodeGone(error)
+      if (isStatementError || (error instanceof OutpostError && !(error instanceof DeadlineError))) {
+        client.release()
+        throw error
+      }
+      client.on('error', () => undefined)
+      client.release(true)
+      throw this.#failed(connectionError ?? error)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  #failed(error: unknown): OutpostError {
+    this.#lastError = error instanceof Error ? error.message : String(error)
+    this.#breaker.failed(this.#clock.monotonicMs())
+    return this.#unreachable(`did not answer: ${this.#lastError}`, error)
+  }
+
+  #unreachable(what: string, cause?: unknown): OutpostError {
+    const code = this.name === 'main' ? 'main_unreachable' : 'replica_unreachable'
+    const subject = this.name === 'main' ? 'Main' : 'The replica'
+    return new OutpostError(code, `${subject} ${what}`, cause === undefined ? {} : { cause })
+  }
+}
+
+/** The server itself is going away or starting (57P0x), or the connection broke (08). */
+function isNodeGone(error: pg.DatabaseError): boolean {
+  const code = error.code ?? ''
+  return code.startsWith('57P') || code.startsWith('08')
+}
+
+class DeadlineError extends OutpostError {
+  constructor(timeoutMs: number) {
+    super('wait_timeout', `no answer within ${timeoutMs} ms`)
+  }
+}
+
+/** One deadline shared by the steps of one use. */
+class Deadline {
+  readonly #timer: NodeJS.Timeout
+  readonly #passed: Promise<never>
+
+  constructor(timeoutMs: number) {
+    let reject: (error: Error) => void = () => undefined
+    this.#passed = new Promise<never>((_, rejectPassed) => {
+      reject = rejectPassed
+    })
+    this.#passed.catch(() => undefined)
+    this.#timer = setTimeout(() => reject(new DeadlineError(timeoutMs)), timeoutMs)
+  }
+
+  race<Value>(value: Promise<Value>): Promise<Value> {
+    return Promise.race([value, this.#passed])
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+  }
+}
