@@ -1,0 +1,18 @@
+/** The Fastify plugin: transactions, health and problem documents of a site. Needs `fastify` 5 beside it. */
+export { codeOfSqlstate, isDatabaseError, isSocketError } from './fastify/database-problem.ts'
+export { canonicalJson, idempotencyOf, type IdempotentRequest, requestDigest } from './fastify/idempotency.ts'
+export { outpostPlugin, type OutpostPluginOptions } from './fastify/outpost-plugin.ts'
+export {
+  type Problem,
+  type ProblemCode,
+  ProblemError,
+  type ProblemItem,
+  problemMediaType,
+  problemOf,
+  type ProblemOptions,
+} from './fastify/problem.ts'
+export { type ProblemAnswer, problemFrom } from './fastify/problem-from.ts'
+export { answerError, sendProblem } from './fastify/problem-handlers.ts'
+export { outpostTokenOf, sendOutpostToken, tokenHeader } from './fastify/token-header.ts'
+export { transactionDocument } from './fastify/transaction-document.ts'
+export { type ValidationFinding, validationProblem } from './fastify/validation-problem.ts'

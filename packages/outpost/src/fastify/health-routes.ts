@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+import type { Site } from '../site/site-api.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Served without credentials: a load balancer asks for health. */
+    readonly isPublic?: boolean
+  }
+}
+
+const healthSchema = { summary: 'State of the site', tags: ['health'], security: [] }
+const readySchema = { summary: '503 when the site cannot record', tags: ['health'], security: [] }
+const statisticsSchema = { summary: 'Figures of the journal and the applier', tags: ['health'] }
+
+/** Health for people and load balancers. `/health` is 200 also when degraded; `/health/ready` 503 when it cannot record. */
+export function healthRoutes(app: FastifyInstance, site: Site): void {
+  app.get('/health', { config: { isPublic: true }, schema: healthSchema }, () => site.health())
+  app.get('/health/ready', { config: { isPublic: true }, schema: readySchema }, async (_request, reply) => {
+    const { can_record, problems } = await site.health()
+    return reply
+      .code(can_record ? 200 : 503)
+      .send({ ready: can_record, problems: can_record ? [] : problems })
+  })
+  app.get('/buffer-stats', { schema: statisticsSchema }, () => Promise.resolve(site.bufferStatistics()))
+}
