@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
+import { described } from './described.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -8,9 +9,9 @@ declare module 'fastify' {
   }
 }
 
-const healthSchema = { summary: 'State of the site', tags: ['health'], security: [] }
-const readySchema = { summary: '503 when the site cannot record', tags: ['health'], security: [] }
-const statisticsSchema = { summary: 'Figures of the journal and the applier', tags: ['health'] }
+const healthSchema = described('health', 'State of the site')
+const readySchema = described('health', '503 when the site cannot record')
+const statisticsSchema = described('health', 'Figures of the journal and the applier')
 
 /** Health for people and load balancers. `/health` is 200 also when degraded; `/health/ready` 503 when it cannot record. */
 export function healthRoutes(app: FastifyInstance, site: Site): void {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
+import { described } from './described.ts'
 import { ProblemError } from './problem.ts'
 import { transactionDocument } from './transaction-document.ts'
 import { transactionQuery } from './transaction-query.ts'
@@ -24,9 +25,7 @@ export function transactionRoutes(app: FastifyInstance, site: Site): void {
   })
 }
 
-const listSchema = {
-  summary: 'Transactions of this site, oldest first',
-  tags: ['transactions'],
+const listSchema = described('transactions', 'Transactions of this site, oldest first', {
   querystring: {
     type: 'object',
     properties: {
@@ -35,10 +34,8 @@ const listSchema = {
       after: { type: 'integer', minimum: 0, description: 'seq to go on after' },
     },
   },
-}
+})
 
-const oneSchema = {
-  summary: 'One transaction with every step and its time',
-  tags: ['transactions'],
+const oneSchema = described('transactions', 'One transaction with every step and its time', {
   params: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
-}
+})
