@@ -11,18 +11,23 @@ export interface ColumnType {
   readonly name: string
   /** `format_type(oid, typmod)`: with length or precision, for people and for coercion. */
   readonly nameWithModifier: string
-  /** `atttypmod`, -1 when there is none. */
+  /** `atttypmod`, or the domain's own when the column is of a domain; -1 when there is none. */
   readonly modifier: number
   readonly kind: TypeKind
   /** The base type's `typname` (domains resolved): `int4`, `uuid`, `timestamptz`, `numeric` … */
   readonly base: string
   /** Labels in order, for an enum. */
   readonly labels?: readonly string[]
-  /** The element's type, for an array. */
+  /** The element's type, for an array; the subtype, for a range or multirange. */
   readonly element?: ColumnType
   /** Fields in order, for a composite. */
   readonly fields?: readonly { readonly name: string; readonly type: ColumnType }[]
-  /** True when the column's collation is deterministic, or the type has none. */
+  /** Checks of the domains that the type is, over `VALUE`; absent without any. */
+  readonly domainChecks?: readonly CheckConstraint[]
+  /**
+   * True when equal values have one text as far as the collation goes: it is deterministic, or the type has none.
+   * False for base types that an extension defines (`citext`), whose equality is not known.
+   */
   readonly hasExactEquality: boolean
 }
 
@@ -30,7 +35,7 @@ export interface Column {
   readonly name: string
   readonly type: ColumnType
   readonly isNullable: boolean
-  /** `pg_get_expr` of the default, undefined without one. */
+  /** `pg_get_expr` of the default (the domain's where the column has none), undefined without one. */
   readonly defaultSql?: string
   /** Stored or virtual generation expression: never written, computed in the statement. */
   readonly generatedSql?: string
@@ -49,7 +54,10 @@ export interface ForeignKey {
 
 export interface UniqueKey {
   readonly name: string
-  /** Undefined where the key is on an expression or has a predicate: its values are not known at the site. */
+  /**
+   * Undefined where the key is on an expression, has a predicate or excludes by another operator than equality: what
+   * conflicts is not known at the site.
+   */
   readonly columns?: readonly string[]
   readonly nullsNotDistinct: boolean
 }
@@ -70,7 +78,7 @@ export interface Table {
   /** Column names of the primary key in key order; empty without one (such a table cannot be updated by a site). */
   readonly primaryKey: readonly string[]
   readonly foreignKeys: readonly ForeignKey[]
-  /** Unique and exclusion keys other than the primary key. */
+  /** Unique and exclusion keys other than the primary key (a primary key WITHOUT OVERLAPS is listed here too). */
   readonly uniqueKeys: readonly UniqueKey[]
   readonly checks: readonly CheckConstraint[]
   /** Columns that lead an index: equality on them is worth an index over the pending rows too. */
@@ -78,15 +86,17 @@ export interface Table {
   /** True when user triggers or rules fire on writes: no reordering, no guess of the row to come. */
   readonly hasTriggers: boolean
   readonly hasRowSecurity: boolean
-  /** The partitioned parent, for a partition. */
+  /** The partitioned parent, for a partition (one that is partitioned itself has kind `partitioned` and a parent). */
   readonly parent?: TableName
+  /** Parents by plain `INHERITS`: reading one of them shows this table's rows too. Absent without any. */
+  readonly inherits?: readonly TableName[]
 }
 
 export interface View {
   readonly name: TableName
   readonly schema: string
   readonly relation: string
-  /** `pg_get_viewdef`; every name that it needs is qualified because introspection runs with an empty search_path. */
+  /** `pg_get_viewdef` without its semicolon; names are qualified because introspection empties the search_path. */
   readonly sql: string
   readonly columns: readonly string[]
   readonly isMaterialized: boolean
