@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import { ledgerSql } from './migrations/001-ledger.ts'
+import { helloSql } from './migrations/002-hello.ts'
+import { statementSql } from './migrations/003-statement.ts'
+import { applySql } from './migrations/004-apply.ts'
+
+/** One numbered step of a schema. Once installed anywhere it never changes; a change is a new migration. */
+export interface Migration {
+  readonly number: number
+  readonly name: string
+  readonly sql: string
+}
+
+/** The migrations of one owner of tables: Outpost itself, or an application on top of it. */
+export interface MigrationSet {
+  readonly namespace: string
+  readonly migrations: readonly Migration[]
+}
+
+/** SHA-256 (hex) of the text that is installed. */
+export function migrationChecksum(migration: Migration): string {
+  return createHash('sha256').update(migration.sql).digest('hex')
+}
+
+/**
+ * Schema, ledger and apply procedure on main. The SQL lives in TypeScript modules because a packed library has no
+ * reliable place for data files beside its code.
+ */
+export const outpostMigrations: MigrationSet = {
+  namespace: 'outpost',
+  migrations: [
+    { number: 1, name: 'ledger', sql: ledgerSql },
+    { number: 2, name: 'hello', sql: helloSql },
+    { number: 3, name: 'statement', sql: statementSql },
+    { number: 4, name: 'apply', sql: applySql },
+  ],
+}

@@ -1,0 +1,123 @@
+/**
+ * The tables on main. A ledger row commits in the same database transaction as the writes that it stands for, so
+ * it is the only authority on what took effect (N1). Rows are immutable: no role but the owner may update them.
+ *
+ * Row-level security binds every table to `outpost.site.role_name`, so that one site's credentials can neither
+ * write another site's ledger nor lock or fence its site row. The owner and superusers are not bound.
+ */
+export const ledgerSql = `
+CREATE TABLE outpost.lineage (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  ordinal bigint NOT NULL UNIQUE,
+  system_identifier text NOT NULL,
+  timeline integer NOT NULL,
+  previous uuid REFERENCES outpost.lineage (id),
+  lsn pg_lsn NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  attempts_released boolean NOT NULL DEFAULT false,
+  UNIQUE (system_identifier, timeline)
+);
+COMMENT ON TABLE outpost.lineage IS
+  'One random row per (system identifier, timeline), written at first contact: tells servers apart that were promoted separately (N4).';
+
+CREATE TABLE outpost.site (
+  name text PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 63),
+  role_name name NOT NULL DEFAULT current_user,
+  epoch uuid,
+  term bigint NOT NULL DEFAULT 0,
+  hello_at timestamptz,
+  last_call_at timestamptz,
+  redriven_lineage uuid
+);
+COMMENT ON TABLE outpost.site IS
+  'One row per site: the life of its journal that may write (epoch) and the applier that may send (term), both read FOR SHARE by every transaction (N8).';
+
+CREATE TABLE outpost.epoch (
+  site text NOT NULL REFERENCES outpost.site (name) ON UPDATE CASCADE,
+  epoch uuid NOT NULL,
+  opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at timestamptz,
+  dropped_through bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (site, epoch)
+);
+COMMENT ON COLUMN outpost.epoch.dropped_through IS
+  'Ledger rows up to this seq were pruned after the site dropped them: they count as present (N14).';
+
+CREATE TABLE outpost.ledger (
+  seq bigint NOT NULL,
+  buffered_at timestamptz NOT NULL,
+  applied_at timestamptz NOT NULL,
+  epoch uuid NOT NULL,
+  transaction_id uuid NOT NULL,
+  lineage uuid NOT NULL,
+  site text NOT NULL,
+  outcome text NOT NULL CHECK (outcome IN ('applied', 'rejected')),
+  digest bytea NOT NULL,
+  sqlstate text,
+  constraint_name text,
+  detail text,
+  message text,
+  PRIMARY KEY (site, epoch, seq),
+  UNIQUE (site, transaction_id)
+);
+
+CREATE TABLE outpost.heartbeat (
+  site text PRIMARY KEY REFERENCES outpost.site (name) ON UPDATE CASCADE,
+  at timestamptz NOT NULL
+);
+
+CREATE TABLE outpost.idempotency (
+  scope text NOT NULL,
+  key text NOT NULL,
+  request_digest text NOT NULL,
+  status integer NOT NULL,
+  body jsonb,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_at ON outpost.idempotency (at);
+COMMENT ON TABLE outpost.idempotency IS 'Answers of writes that go straight to main, committed together with them (N5).';
+
+ALTER TABLE outpost.site ENABLE ROW LEVEL SECURITY;
+CREATE POLICY site_read ON outpost.site FOR SELECT USING (true);
+CREATE POLICY site_write ON outpost.site FOR UPDATE USING (role_name = current_user) WITH CHECK (role_name = current_user);
+
+ALTER TABLE outpost.epoch ENABLE ROW LEVEL SECURITY;
+CREATE POLICY epoch_read ON outpost.epoch FOR SELECT USING (true);
+CREATE POLICY epoch_insert ON outpost.epoch FOR INSERT
+  WITH CHECK (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
+CREATE POLICY epoch_update ON outpost.epoch FOR UPDATE
+  USING (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
+
+ALTER TABLE outpost.heartbeat ENABLE ROW LEVEL SECURITY;
+CREATE POLICY heartbeat_read ON outpost.heartbeat FOR SELECT USING (true);
+CREATE POLICY heartbeat_insert ON outpost.heartbeat FOR INSERT
+  WITH CHECK (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
+CREATE POLICY heartbeat_update ON outpost.heartbeat FOR UPDATE
+  USING (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
+
+ALTER TABLE outpost.ledger ENABLE ROW LEVEL SECURITY;
+CREATE POLICY ledger_read ON outpost.ledger FOR SELECT USING (true);
+CREATE POLICY ledger_insert ON outpost.ledger FOR INSERT
+  WITH CHECK (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
+CREATE POLICY ledger_prune ON outpost.ledger FOR DELETE
+  USING (
+    site IN (SELECT name FROM outpost.site WHERE role_name = current_user)
+    AND seq <= (SELECT e.dropped_through FROM outpost.epoch e WHERE e.site = ledger.site AND e.epoch = ledger.epoch)
+  );
+
+CREATE FUNCTION outpost.covers(p_lineage uuid, p_site text, p_epoch uuid, p_seq bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+-- STABLE on purpose: it looks with the snapshot of the statement that calls it, so that proof and rows are of one moment.
+BEGIN
+  IF p_lineage IS NOT NULL AND NOT EXISTS (SELECT FROM outpost.lineage WHERE id = p_lineage) THEN
+    RAISE EXCEPTION 'this server does not descend from the current main (lineage %)', p_lineage USING ERRCODE = 'OP001';
+  END IF;
+  IF p_seq IS NOT NULL
+    AND NOT EXISTS (SELECT FROM outpost.ledger WHERE site = p_site AND epoch = p_epoch AND seq = p_seq)
+    AND NOT EXISTS (SELECT FROM outpost.epoch WHERE site = p_site AND epoch = p_epoch AND dropped_through >= p_seq) THEN
+    RAISE EXCEPTION 'this server lacks transaction % of site %', p_seq, p_site USING ERRCODE = 'OP002';
+  END IF;
+  RETURN true;
+END $$;
+`
