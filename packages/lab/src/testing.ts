@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { LabMissing } from './errors/lab-error.ts'
 import { findPostgres, type PostgresBinaries, type PostgresMajor } from './postgres/binaries.ts'
+import { type Cluster, type ClusterOptions, startCluster } from './postgres/cluster.ts'
 import { PostgresServer, type ServerOptions } from './postgres/server.ts'
 
 export { type FreshDatabase, freshDatabase } from './postgres/fresh-database.ts'
@@ -39,6 +40,27 @@ export function describeWhenFound<T>(title: string, find: () => T, block: (found
     return
   }
   describe(title, () => block(found.value))
+}
+
+/** Starts a cluster of the version under test; the caller stops it. */
+export function startTestCluster(
+  pg: PostgresUnderTest,
+  options: Omit<ClusterOptions, 'binaries'> = {},
+): Promise<Cluster> {
+  return startCluster({ ...options, binaries: pg.binaries })
+}
+
+/** A cluster for the tests of the surrounding block: started before the first, stopped after the last. */
+export function useCluster(
+  pg: PostgresUnderTest,
+  options: Omit<ClusterOptions, 'binaries'> = {},
+): () => Cluster {
+  let cluster: Cluster | undefined
+  beforeAll(async () => {
+    cluster = await startTestCluster(pg, options)
+  })
+  afterAll(async () => cluster?.stop())
+  return () => cluster!
 }
 
 /** A server for the tests of the surrounding block: started before the first, destroyed after the last. */

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Client, type QueryResultRow } from 'pg'
 import { LabError } from '../errors/lab-error.ts'
@@ -113,6 +113,14 @@ export class PostgresServer {
   async makeDataDirectory(): Promise<void> {
     await mkdir(this.dataDirectory, { mode: 0o700 })
     await this.own(this.dataDirectory)
+  }
+
+  /** Whether there is a data directory already. */
+  async hasData(): Promise<boolean> {
+    return stat(join(this.dataDirectory, 'PG_VERSION')).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** Takes a data directory that is there already (made by `init`, or a copy): includes the lab's settings. */
