@@ -1,0 +1,170 @@
+import type { TableName } from '../postgres/catalog.ts'
+import type { Operation } from '../transaction/operation.ts'
+import type { Epoch, Seq, TransactionId } from '../transaction/transaction.ts'
+import { type Footprint, footprintOf } from './footprint.ts'
+import { GroupPlan, type Shape, shapeOf, type ValueRow, valuesOf } from './group-plan.ts'
+import type { TableRules } from './table-rules.ts'
+
+/** One transaction as it is sent. */
+export interface PlannedTransaction {
+  readonly seq: Seq
+  readonly epoch: Epoch
+  readonly id: TransactionId
+  readonly digest: string
+  readonly bufferedAtMs: number
+  /** Only seqs that are sent in the same batch or were not known applied when it was formed. */
+  readonly dependsOn: readonly Seq[]
+  /** A missing reference rejects it this time, instead of leaving it waiting (N9). */
+  readonly isLastAttempt: boolean
+  readonly operations: readonly Operation[]
+}
+
+type WireTransaction = readonly [
+  Seq,
+  TransactionId,
+  string,
+  number,
+  readonly Seq[],
+  boolean,
+  readonly number[],
+]
+
+/** See `migrations/004-apply.ts` for the meaning of the letters; they are short because the link may be 10 kB/s. */
+interface WireGroup {
+  readonly e: number
+  readonly d: readonly Seq[]
+  readonly s?: true
+  readonly x: readonly WireTransaction[]
+  readonly r: readonly (readonly [number, readonly ValueRow[]])[]
+}
+
+export interface WireBatch {
+  readonly epochs: readonly Epoch[]
+  readonly shapes: readonly Shape[]
+  readonly groups: readonly WireGroup[]
+}
+
+export interface BatchPlan {
+  readonly wire: WireBatch
+  /** Seqs of each group in the order sent, to read the outcomes by. */
+  readonly groups: readonly (readonly Seq[])[]
+}
+
+export interface PlanLimits {
+  /** A group that fails is done again one by one, so it stays small. */
+  readonly maxGroupTransactions: number
+  readonly maxGroupOperations: number
+}
+
+export const defaultPlanLimits: PlanLimits = { maxGroupTransactions: 64, maxGroupOperations: 2000 }
+
+/** Pure: turns transactions in journal order into the payload of one CALL. */
+export function planBatch(
+  transactions: readonly PlannedTransaction[],
+  rules: (table: TableName) => TableRules,
+  limits: PlanLimits = defaultPlanLimits,
+): BatchPlan {
+  const wire = new WireBatchBuilder()
+  const groups: (readonly Seq[])[] = []
+  let open: OpenGroup | undefined
+  const close = () => {
+    if (open === undefined) return
+    wire.add(open)
+    groups.push(open.transactions.map((transaction) => transaction.seq))
+    open = undefined
+  }
+  for (const transaction of transactions) {
+    const footprints = transaction.operations.map((operation) =>
+      footprintOf(operation, rules(operation.table)),
+    )
+    const isAlone = footprints.some((footprint) => footprint.kind === 'alone')
+    if (open !== undefined && !fits(open, transaction, isAlone, limits)) close()
+    open ??= { epoch: transaction.epoch, isAlone, transactions: [], footprints: [], operations: 0 }
+    open.transactions.push(transaction)
+    open.footprints.push(footprints)
+    open.operations += transaction.operations.length
+  }
+  close()
+  return { wire: wire.finish(), groups }
+}
+
+interface OpenGroup {
+  readonly epoch: Epoch
+  readonly isAlone: boolean
+  readonly transactions: PlannedTransaction[]
+  readonly footprints: (readonly Footprint[])[]
+  operations: number
+}
+
+function fits(
+  open: OpenGroup,
+  transaction: PlannedTransaction,
+  isAlone: boolean,
+  limits: PlanLimits,
+): boolean {
+  return (
+    open.epoch === transaction.epoch &&
+    open.isAlone === isAlone &&
+    open.transactions.length < limits.maxGroupTransactions &&
+    open.operations + transaction.operations.length <= limits.maxGroupOperations
+  )
+}
+
+class WireBatchBuilder {
+  readonly #epochs: Epoch[] = []
+  readonly #shapes: Shape[] = []
+  readonly #shapeNumbers = new Map<string, number>()
+  readonly #groups: WireGroup[] = []
+
+  add(group: OpenGroup): void {
+    const plan = new GroupPlan()
+    const transactions = group.transactions.map((transaction, index) =>
+      this.#transaction(transaction, group.footprints[index]!, plan),
+    )
+    const own = new Set(group.transactions.map((transaction) => transaction.seq))
+    const outside = new Set(group.transactions.flatMap((t) => t.dependsOn.filter((seq) => !own.has(seq))))
+    this.#groups.push({
+      e: this.#epochNumber(group.epoch),
+      d: [...outside],
+      ...(group.isAlone ? { s: true as const } : {}),
+      x: transactions,
+      r: plan.runs.map((run) => [run.shape, run.rows] as const),
+    })
+  }
+
+  finish(): WireBatch {
+    return { epochs: this.#epochs, shapes: this.#shapes, groups: this.#groups }
+  }
+
+  #transaction(
+    transaction: PlannedTransaction,
+    footprints: readonly Footprint[],
+    plan: GroupPlan,
+  ): WireTransaction {
+    const places: number[] = []
+    transaction.operations.forEach((operation, index) => {
+      const shape = this.#shapeNumber(operation)
+      const footprint = footprints[index]!
+      const values = valuesOf(operation)
+      places.push(
+        ...(footprint.kind === 'alone' ? plan.append(shape, values) : plan.place(shape, values, footprint)),
+      )
+    })
+    const { seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt } = transaction
+    return [seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt, places]
+  }
+
+  #epochNumber(epoch: Epoch): number {
+    const known = this.#epochs.indexOf(epoch)
+    return known >= 0 ? known : this.#epochs.push(epoch) - 1
+  }
+
+  #shapeNumber(operation: Operation): number {
+    const shape = shapeOf(operation)
+    const name = `${shape.kind} ${shape.table} ${JSON.stringify([shape.key, shape.columns])}`
+    const known = this.#shapeNumbers.get(name)
+    if (known !== undefined) return known
+    this.#shapeNumbers.set(name, this.#shapes.length)
+    return this.#shapes.push(shape) - 1
+  }
+}
