@@ -1,0 +1,208 @@
+import type { Catalog, ForeignKey, Table, TableName, UniqueKey } from '../postgres/catalog.ts'
+import type { Operation, TextRow, TextValue } from './operation.ts'
+import { hasKeyText, joinKey, keyValues, rowKey } from './row-key.ts'
+import { rootTable } from './table-plan.ts'
+
+/**
+ * N10: what a transaction touches. Two transactions are independent when neither writes what the other writes or
+ * refers to; one in the common lane keeps its place among all others, because its touch is not fully known.
+ *
+ * Keys: `pk|<table>|<values>` and `uq|<table>.<constraint>|<values>`, values joined as {@link joinKey} does.
+ */
+export interface ConflictSet {
+  readonly writes: readonly string[]
+  readonly references: readonly string[]
+  readonly isCommonLane: boolean
+}
+
+/** An operation with what the caller knows of the row before it. */
+export interface KnownOperation {
+  readonly operation: Operation
+  readonly old?: TextRow
+}
+
+/**
+ * The conflict set of a list of operations. Old values come from the caller, from the key, and from earlier
+ * operations of the same list; where a unique column's old value stays unknown, where triggers or cascades may write
+ * more, and where only PostgreSQL can tell whether two values are equal, the transaction goes into the common lane.
+ */
+export function conflictSet(catalog: Catalog, operations: readonly KnownOperation[]): ConflictSet {
+  const collector = new Collector(catalog)
+  for (const { operation, old } of operations) collector.add(operation, old)
+  return collector.result()
+}
+
+interface TableFacts {
+  readonly root: Table
+  /** Columns that foreign keys of other tables point to. */
+  readonly referencedColumns: ReadonlySet<string>
+  /** Fired triggers, or a key whose equality only PostgreSQL knows. */
+  readonly isOpaque: boolean
+}
+
+const factsByCatalog = new WeakMap<Catalog, Map<TableName, TableFacts>>()
+
+function tableFacts(catalog: Catalog, name: TableName): TableFacts | undefined {
+  let facts = factsByCatalog.get(catalog)
+  if (facts === undefined) {
+    facts = collectFacts(catalog)
+    factsByCatalog.set(catalog, facts)
+  }
+  return facts.get(name)
+}
+
+function collectFacts(catalog: Catalog): Map<TableName, TableFacts> {
+  const referenced = new Map<TableName, Set<string>>()
+  for (const table of catalog.tables.values()) {
+    for (const { references, referencedColumns } of table.foreignKeys) {
+      const columns = referenced.get(references) ?? new Set()
+      for (const column of referencedColumns) columns.add(column)
+      referenced.set(references, columns)
+    }
+  }
+  const facts = new Map<TableName, TableFacts>()
+  for (const table of catalog.tables.values()) {
+    const root = rootTable(catalog, table)
+    const hasOpaqueKey = table.primaryKey.some((name) => !isComparable(table, name))
+    facts.set(table.name, {
+      root,
+      referencedColumns: new Set([
+        ...(referenced.get(table.name) ?? []),
+        ...(referenced.get(root.name) ?? []),
+      ]),
+      isOpaque: table.hasTriggers || root.hasTriggers || hasOpaqueKey,
+    })
+  }
+  return facts
+}
+
+function isComparable(table: Table, name: string): boolean {
+  const column = table.columns.find((candidate) => candidate.name === name)
+  return column !== undefined && hasKeyText(column.type)
+}
+
+class Collector {
+  readonly #catalog: Catalog
+  readonly #writes = new Set<string>()
+  readonly #references = new Set<string>()
+  /** Rows that this transaction has written so far, by row key. */
+  readonly #rows = new Map<string, TextRow>()
+  #isCommonLane = false
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog
+  }
+
+  result(): ConflictSet {
+    for (const key of this.#writes) this.#references.delete(key)
+    return { writes: [...this.#writes], references: [...this.#references], isCommonLane: this.#isCommonLane }
+  }
+
+  add(operation: Operation, old: TextRow | undefined): void {
+    const facts = tableFacts(this.#catalog, operation.table)
+    if (facts === undefined) {
+      this.#isCommonLane = true
+      return
+    }
+    if (facts.isOpaque) this.#isCommonLane = true
+    switch (operation.kind) {
+      case 'insert':
+        this.#insert(facts.root, operation.row)
+        break
+      case 'update':
+        this.#update(facts, operation.key, operation.set, old)
+        break
+      case 'delete':
+        this.#delete(facts, operation.key, old)
+        break
+    }
+  }
+
+  #insert(table: Table, row: TextRow): void {
+    this.#rows.set(this.#writeRow(table, row), row)
+    for (const key of table.uniqueKeys) this.#writeUnique(table, key, row)
+    for (const foreignKey of table.foreignKeys) this.#refer(table, foreignKey, row)
+  }
+
+  #update(facts: TableFacts, key: TextRow, set: TextRow, old: TextRow | undefined): void {
+    const table = facts.root
+    const oldKey = this.#writeRow(table, key)
+    const before: TextRow = { ...this.#rows.get(oldKey), ...old, ...key }
+    const after: TextRow = { ...before, ...set }
+    const isTouched = (column: string): boolean => Object.hasOwn(set, column)
+    this.#rows.set(this.#writeRow(table, after), after)
+    if (Object.keys(set).some((column) => facts.referencedColumns.has(column))) this.#isCommonLane = true
+    for (const unique of table.uniqueKeys) {
+      if (unique.columns !== undefined && !unique.columns.some(isTouched)) continue
+      this.#writeUnique(table, unique, before)
+      this.#writeUnique(table, unique, after)
+    }
+    for (const foreignKey of table.foreignKeys) {
+      if (foreignKey.columns.some(isTouched)) this.#refer(table, foreignKey, after)
+    }
+  }
+
+  #delete(facts: TableFacts, key: TextRow, old: TextRow | undefined): void {
+    const oldKey = this.#writeRow(facts.root, key)
+    const before: TextRow = { ...this.#rows.get(oldKey), ...old, ...key }
+    if (facts.referencedColumns.size > 0) this.#isCommonLane = true
+    for (const unique of facts.root.uniqueKeys) this.#writeUnique(facts.root, unique, before)
+    this.#rows.delete(oldKey)
+  }
+
+  #writeRow(table: Table, row: TextRow): string {
+    const key = rowKey(table, row)
+    if (key === undefined) this.#isCommonLane = true
+    else this.#writes.add(key)
+    return key ?? ''
+  }
+
+  #writeUnique(table: Table, unique: UniqueKey, row: TextRow): void {
+    const values = unique.columns === undefined ? undefined : comparableValues(table, unique.columns, row)
+    if (values === undefined) this.#isCommonLane = true
+    else if (unique.nullsNotDistinct || !values.includes(null))
+      this.#writes.add(uniqueKey(table, unique, values))
+  }
+
+  /** MATCH SIMPLE: a null in any column refers to nothing. */
+  #refer(table: Table, foreignKey: ForeignKey, row: TextRow): void {
+    if (foreignKey.columns.some((column) => Object.hasOwn(row, column) && row[column] === null)) return
+    const values = comparableValues(table, foreignKey.columns, row)
+    const target = this.#catalog.tables.get(foreignKey.references)
+    const key = values && target && referenceKey(rootTable(this.#catalog, target), foreignKey, values)
+    if (key === undefined) this.#isCommonLane = true
+    else this.#references.add(key)
+  }
+}
+
+function comparableValues(
+  table: Table,
+  columns: readonly string[],
+  row: TextRow,
+): readonly TextValue[] | undefined {
+  return columns.every((name) => isComparable(table, name)) ? keyValues(table, columns, row) : undefined
+}
+
+function uniqueKey(table: Table, unique: UniqueKey, values: readonly TextValue[]): string {
+  return `uq|${table.name}.${unique.name}|${joinKey(values)}`
+}
+
+/** The key that the referenced row writes: its primary key, or the unique key that the foreign key names. */
+function referenceKey(
+  target: Table,
+  foreignKey: ForeignKey,
+  values: readonly TextValue[],
+): string | undefined {
+  const inOrderOf = (columns: readonly string[]): readonly TextValue[] | undefined => {
+    if (columns.length !== foreignKey.referencedColumns.length) return undefined
+    const positions = columns.map((column) => foreignKey.referencedColumns.indexOf(column))
+    return positions.includes(-1) ? undefined : positions.map((position) => values[position] ?? null)
+  }
+  const primary = inOrderOf(target.primaryKey)
+  if (primary !== undefined) return `pk|${target.name}|${joinKey(primary)}`
+  for (const unique of target.uniqueKeys) {
+    const ordered = unique.columns && inOrderOf(unique.columns)
+    if (ordered !== undefined) return uniqueKey(target, unique, ordered)
+  }
+  return undefined
+}
