@@ -124,6 +124,12 @@ export const errorCodes = {
     'The Idempotency-Key was used before with another request.',
     'Use a new key for a new request.',
   ),
+  transition_refused: entry(
+    409,
+    1,
+    'A transaction was to change to a state that its present state does not lead to.',
+    'Ask for its state again: somebody else may have acted on it meanwhile.',
+  ),
   // ledger
   not_migrated: entry(
     503,
@@ -176,6 +182,12 @@ export const errorCodes = {
   ),
   // site
   site_stopped: entry(503, 3, 'The site is stopping.', 'Send the request to the restarted site.'),
+  already_recorded: entry(
+    409,
+    2,
+    'A row with this client-supplied id was already recorded.',
+    'Use a new id, or the Idempotency-Key of the first request to get its answer again.',
+  ),
   transaction_rejected: entry(
     409,
     1,

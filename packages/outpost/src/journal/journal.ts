@@ -1,4 +1,11 @@
-import type { Epoch, Seq, StoredAnswer, TransactionDraft, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type {
+  Epoch,
+  Seq,
+  StoredAnswer,
+  TransactionDraft,
+  TransactionId,
+  TransactionRecord,
+} from '../transaction/transaction.ts'
 import type { TransactionState } from '../transaction/state.ts'
 
 /** What is known of one transaction beside its immutable record. */
@@ -78,9 +85,16 @@ export interface Journal {
   status(seq: Seq): TransactionStatus
   /** Seqs in this state, ascending, at most `limit` after `after`. */
   seqsIn(state: TransactionState, options?: { readonly after?: Seq; readonly limit?: number }): readonly Seq[]
-  /** Refuses a transition that is not in the table. Written without waiting for a sync of its own. */
+  /**
+   * Refuses a transition that is not in the table (`transition_refused`): then none of the changes is made. A state
+   * may be confirmed with further details; details known before stay, except on a return to `buffered`. Written
+   * without waiting for a sync of its own.
+   */
   setStatus(changes: readonly StatusChange[]): Promise<void>
-  /** Moves retained records out for good; their idempotency answers stay 7 days (N22). */
+  /**
+   * Moves records that nobody needs any more (retained, resolved, discarded, superseded) out for good; their
+   * idempotency answers stay 7 days (N22). Refuses any other state with `transition_refused`.
+   */
   drop(through: Seq): Promise<void>
   /** Opens a new epoch (N2): later appends carry it. Durable when it resolves. */
   openEpoch(): Promise<Epoch>
@@ -93,3 +107,20 @@ export interface Journal {
   /** Idempotent; waits for appends under way, then closes. */
   stop(): Promise<void>
 }
+
+/** What can be asked of a journal without being its writer. */
+export type JournalReader = Pick<
+  Journal,
+  | 'epochs'
+  | 'getMany'
+  | 'scan'
+  | 'findById'
+  | 'findIdempotent'
+  | 'status'
+  | 'seqsIn'
+  | 'getFact'
+  | 'firstSeq'
+  | 'lastSeq'
+  | 'statistics'
+  | 'stop'
+>

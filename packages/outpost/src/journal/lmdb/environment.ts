@@ -1,0 +1,126 @@
+import { mkdir, stat } from 'node:fs/promises'
+import type { Database, RootDatabase, RootDatabaseOptions } from 'lmdb'
+import { isOutpostError, OutpostError } from '../../errors/outpost-error.ts'
+import type { IdempotentHit } from '../journal.ts'
+import type { StatusChange } from '../journal.ts'
+import { checkDataFile } from './data-file.ts'
+
+/** An answer that outlives its dropped transaction (N22). */
+export interface KeptAnswer extends IdempotentHit {
+  readonly scope: string
+  readonly key: string
+  readonly droppedAtMs: number
+}
+
+/** The LMDB databases of one journal folder; all share one file and one commit. */
+export interface Environment {
+  readonly root: RootDatabase
+  /** First seq → block. */
+  readonly blocks: Database<Buffer, number>
+  /** Chunk number → runs. */
+  readonly statuses: Database<readonly StatusChange[], number>
+  /** Format, epochs, writer, first seq, facts. */
+  readonly meta: Database<unknown, string>
+  /** SHA-256 of scope and key → answer of a dropped transaction. */
+  readonly answers: Database<KeptAnswer, string>
+  /** [when it was dropped, SHA-256] → true: finds what has expired. */
+  readonly expiries: Database<true, [number, string]>
+}
+
+/** How LMDB is opened. Only tests deviate from {@link productSettings}: no product option leads here. */
+export interface EnvironmentSettings {
+  readonly mapSize: number
+  /** False leaves out every sync, so that a checker can be shown to notice. */
+  readonly isSynced: boolean
+}
+
+/** Address space, not memory or disk: LMDB's map may grow up to it. */
+export const productSettings: EnvironmentSettings = { mapSize: 2 ** 40, isSynced: true }
+
+/**
+ * Opens the folder. Commits are LMDB's classic ones: data pages, fdatasync, then the meta page through a descriptor
+ * opened with O_DSYNC; the promise of a put resolves after all of it. lmdb's default, `overlappingSync`, resolves
+ * before the sync and needs a second wait on `flushed`; it was no faster for grouped writes.
+ */
+export async function openEnvironment(
+  path: string,
+  mode: 'write' | 'read',
+  settings: EnvironmentSettings = productSettings,
+): Promise<Environment> {
+  const { open } = await loadLmdb()
+  if (mode === 'write') await makeFolder(path)
+  await refuseNonFolder(path)
+  await checkDataFile(path)
+  const options: RootDatabaseOptions = {
+    noSubdir: false,
+    maxDbs: 8,
+    mapSize: settings.mapSize,
+    overlappingSync: false,
+    noSync: !settings.isSynced,
+    readOnly: mode === 'read',
+    encoding: 'json',
+  }
+  try {
+    const root: RootDatabase = open(path, options)
+    return {
+      root,
+      blocks: need(root.openDB('blocks', { encoding: 'binary' }), path),
+      statuses: need(root.openDB('statuses', { encoding: 'json' }), path),
+      meta: need(root.openDB('meta', { encoding: 'json' }), path),
+      answers: need(root.openDB('answers', { encoding: 'json' }), path),
+      expiries: need(root.openDB('expiries', { encoding: 'json' }), path),
+    }
+  } catch (error) {
+    throw openError(path, error)
+  }
+}
+
+async function loadLmdb(): Promise<typeof import('lmdb')> {
+  try {
+    return await import('lmdb')
+  } catch (cause) {
+    throw new OutpostError('config_invalid', 'The journal needs the package lmdb, which is not installed', {
+      hint: 'Run `npm install lmdb`.',
+      cause,
+    })
+  }
+}
+
+function need<T>(database: T | undefined, path: string): T {
+  if (database === undefined)
+    throw new OutpostError('journal_corrupt', `The file in ${path} is no journal of Outpost`)
+  return database
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw pathError(path, cause)
+  }
+}
+
+async function refuseNonFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw pathError(path, cause)
+  })
+  if (!found.isDirectory()) throw pathError(path, new Error('it is a file, not a folder'))
+}
+
+function pathError(path: string, cause: unknown): OutpostError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new OutpostError('config_invalid', `The journal cannot use the folder ${path}: ${reason}`, {
+    hint: 'Set JOURNAL_PATH to a folder that this user may write.',
+    cause,
+  })
+}
+
+const permissionCodes: ReadonlySet<unknown> = new Set([1, 2, 13, 20, 30])
+
+function openError(path: string, cause: unknown): OutpostError {
+  if (isOutpostError(cause)) return cause
+  const code = (cause as { readonly code?: unknown }).code
+  if (permissionCodes.has(code)) return pathError(path, cause)
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new OutpostError('journal_corrupt', `The journal in ${path} cannot be opened: ${reason}`, { cause })
+}

@@ -1,0 +1,92 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, systemClock } from '../../clock/clock.ts'
+import { OutpostError } from '../../errors/outpost-error.ts'
+import type { Epoch } from '../../transaction/transaction.ts'
+import type { Journal, JournalReader } from '../journal.ts'
+import { type EnvironmentSettings, openEnvironment, productSettings } from './environment.ts'
+import { createMeta, readFacts, readMeta } from './journal-meta.ts'
+import { LmdbJournal } from './lmdb-journal.ts'
+import { LmdbReader } from './lmdb-reader.ts'
+import { type OnRecovered, recover } from './recovery.ts'
+import { takeWriterLock } from './writer-lock.ts'
+
+export interface LmdbJournalOptions {
+  /** Folder of the journal; made when it is absent. */
+  readonly path: string
+  readonly clock: Clock
+  /** Bytes of stored records beyond which appends are refused with `journal_full`. Default: no limit but the disk. */
+  readonly maxBytes?: number
+  /** Makes the identity of a new epoch. Default: a random UUID. */
+  readonly random?: () => Epoch
+  /**
+   * Called during the recovery scan with every record that is still pending, in order and in chunks, so that the
+   * overlay is filled without a second pass. The journal itself is not usable yet.
+   */
+  readonly onRecovered?: OnRecovered
+}
+
+/**
+ * Opens a journal for writing and begins a new epoch in it. One process at a time: `journal_in_use` names the other.
+ * Errors: `journal_in_use`, `journal_corrupt` (nothing was changed), `config_invalid` for an unusable folder,
+ * `journal_full`.
+ *
+ * @example
+ * const journal = await openLmdbJournal({ path: '/var/lib/outpost/journal', clock: systemClock })
+ */
+export function openLmdbJournal(options: LmdbJournalOptions): Promise<Journal> {
+  return openLmdbJournalWith(options, productSettings)
+}
+
+/** As {@link openLmdbJournal}, with LMDB opened otherwise than the product does: for tests alone. */
+export async function openLmdbJournalWith(
+  options: LmdbJournalOptions,
+  settings: EnvironmentSettings,
+): Promise<Journal> {
+  const { path, clock, maxBytes = Number.POSITIVE_INFINITY, random = randomUUID, onRecovered } = options
+  const environment = await openEnvironment(path, 'write', settings)
+  try {
+    takeWriterLock(environment, path)
+    const meta = readMeta(environment) ?? createMeta(environment, randomInt(2 ** 32))
+    const { records, statuses } = recover(environment, meta, path, onRecovered)
+    const facts = readFacts(environment)
+    const journal = new LmdbJournal({
+      environment,
+      records,
+      statuses,
+      facts,
+      clock,
+      maxBytes,
+      makeEpoch: random,
+    })
+    await journal.openEpoch()
+    return journal
+  } catch (error) {
+    await environment.root.close()
+    throw error
+  }
+}
+
+/**
+ * Opens a journal for reading, also while another process writes to it: what `outpost tx list` shows on a running
+ * site. It sees what was durable at this moment. Errors: `config_invalid` when there is none, `journal_corrupt`.
+ */
+export async function readLmdbJournal(path: string, clock: Clock = systemClock): Promise<JournalReader> {
+  await stat(join(path, 'data.mdb')).catch((cause: unknown) => {
+    throw new OutpostError('config_invalid', `There is no journal in ${path}`, {
+      hint: 'Set JOURNAL_PATH to the folder that the site uses.',
+      cause,
+    })
+  })
+  const environment = await openEnvironment(path, 'read')
+  try {
+    const meta = readMeta(environment)
+    if (meta === undefined) throw new OutpostError('config_invalid', `There is no journal in ${path}`)
+    const { records, statuses } = recover(environment, meta, path)
+    return new LmdbReader({ environment, records, statuses, facts: readFacts(environment), clock })
+  } catch (error) {
+    await environment.root.close()
+    throw error
+  }
+}
