@@ -18,7 +18,7 @@ export {
 } from './postgres/binaries.ts'
 export { type Cluster, type ClusterOptions, startCluster } from './postgres/cluster.ts'
 export { type FreshDatabase, freshDatabase } from './postgres/fresh-database.ts'
-export { sweepOrphans } from './postgres/lab-folder.ts'
+export { makeLabFolder, sweepOrphans } from './postgres/lab-folder.ts'
 export { PostgresServer, type ServerOptions, type StopMode } from './postgres/server.ts'
 export { labSettings, type Settings, type SettingValue } from './postgres/settings.ts'
 export {
@@ -32,4 +32,6 @@ export {
   walEnd,
 } from './postgres/standby.ts'
 export { freePort, isFree } from './process/free-port.ts'
+export { livingOwner, writeOwner } from './process/owner.ts'
+export { findProcess, isAlive, type ProcessEntry } from './process/process-table.ts'
 export { type WaitOptions, waitFor } from './process/wait-for.ts'

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { LabMissing } from './errors/lab-error.ts'
+import { findPgbouncer } from './pgbouncer.ts'
 import { findPostgres, type PostgresBinaries, type PostgresMajor } from './postgres/binaries.ts'
 import { type Cluster, type ClusterOptions, startCluster } from './postgres/cluster.ts'
 import { PostgresServer, type ServerOptions } from './postgres/server.ts'
@@ -40,6 +41,14 @@ export function describeWhenFound<T>(title: string, find: () => T, block: (found
     return
   }
   describe(title, () => block(found.value))
+}
+
+/** {@link describeEachPostgres} for what also needs pgbouncer. */
+export function describeEachPostgresWithPgbouncer(
+  title: string,
+  block: (pg: PostgresUnderTest) => void,
+): void {
+  describeWhenFound(`${title} through pgbouncer`, findPgbouncer, () => describeEachPostgres(title, block))
 }
 
 /** Starts a cluster of the version under test; the caller stops it. */

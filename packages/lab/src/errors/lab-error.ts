@@ -2,6 +2,7 @@
 export const labErrorCodes = {
   lab_missing: 'Install the program that the message names, or give its folder in PG_BIN.',
   lab_user: 'Give the user id an entry in the passwd database, or run as a user that has one.',
+  data_exists: 'Choose another folder or name, or use the data that is there.',
   server_start: 'Read the end of the server log in the message.',
   server_running: 'Stop the server that uses this data directory, or choose another directory.',
   server_stopped: 'Start the server first.',

@@ -95,10 +95,11 @@ export class Link extends EventEmitter<LinkEvents> {
 
   /** Resets every connection, drops what is on its way, and turns new clients away. */
   cut(): void {
-    this.#change({ mode: 'cut' })
+    // In this order: what is held must be dropped, not moved on by the change.
     this.#toTarget.clear()
     this.#toClient.clear()
     for (const forward of this.#forwards.values()) forward.resetAll()
+    this.#change({ mode: 'cut' })
   }
 
   /** Takes connections and bytes from now on, and holds them with all that is on its way. */

@@ -55,7 +55,7 @@ export class Pipe {
     return this.#bufferedBytes
   }
 
-  /** Gives the pipe its far end: until then everything waits. */
+  /** Gives the pipe its far end: until then everything waits, as what is sent before a connection stands. */
   attach(sink: Socket): void {
     this.#sink = sink
     sink.on('drain', () => {
@@ -94,7 +94,7 @@ export class Pipe {
   }
 
   #transmit(): void {
-    while (this.#waiting.length > 0 && !this.#isSending && !this.#isHolding()) {
+    while (this.#sink !== undefined && this.#waiting.length > 0 && !this.#isSending && !this.#isHolding()) {
       const item = this.#nextSlice()
       if (item.kind !== 'data' || this.#line.pacer.isUnlimited) {
         this.#launch(item)
@@ -162,6 +162,6 @@ export class Pipe {
   }
 
   #isHolding(): boolean {
-    return this.#line.conditions().mode === 'half-open'
+    return this.#line.conditions().mode !== 'up'
   }
 }

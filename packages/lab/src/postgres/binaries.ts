@@ -54,7 +54,16 @@ function atFolder(folder: string, origin: 'system' | 'PG_BIN'): PostgresBinaries
   if (!existsSync(program) || !existsSync(join(folder, 'initdb'))) {
     throw new LabMissing(`${folder} (${origin}) has no postgres and initdb.`)
   }
-  return { major: majorOf(execFileSync(program, ['--version'], { encoding: 'utf8' })), origin, folder }
+  return { major: versionOf(program), origin, folder }
+}
+
+const versions = new Map<string, number>()
+
+/** Asked once for each program, because a synchronous call stalls a link in this process. */
+function versionOf(program: string): number {
+  const major = versions.get(program) ?? majorOf(execFileSync(program, ['--version'], { encoding: 'utf8' }))
+  versions.set(program, major)
+  return major
 }
 
 function systemFolders(major: number): string[] {

@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { killTree } from '../process/kill-tree.ts'
 import { livingOwner, writeOwner } from '../process/owner.ts'
 import { isAlive } from '../process/process-table.ts'
 import { endOrphan } from './orphan.ts'
 
 const prefix = 'outpost-lab-'
 const ownerFile = 'owner'
+/** Beside a program other than PostgreSQL: who must end with the folder. */
+export const processFile = 'process'
 
 /**
  * A fresh folder for servers: `outpost-lab-<pid>-<random>` in the temporary directory, open to the servers' user.
@@ -40,6 +43,7 @@ export async function sweepOrphans(): Promise<string[]> {
   for (const name of names) {
     const folder = join(tmpdir(), name)
     if (await isOwned(folder, Number(name.slice(prefix.length).split('-')[0]))) continue
+    await endProcess(join(folder, processFile))
     for (const entry of await readdir(folder).catch(() => [])) await endOrphan(join(folder, entry))
     // Another user's leavings cannot be removed by us, and its next start removes them.
     const removed = await rm(folder, { recursive: true, force: true }).then(
@@ -59,4 +63,9 @@ async function isOwned(folder: string, pid: number): Promise<boolean> {
     () => false,
   )
   return !hasFile && Number.isInteger(pid) && (await isAlive(pid))
+}
+
+async function endProcess(path: string): Promise<void> {
+  const pid = await livingOwner(path)
+  if (pid !== undefined) await killTree(pid)
 }

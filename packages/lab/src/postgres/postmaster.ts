@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '../errors/lab-error.ts'
+import { dyingWithParent } from '../process/dying-with-parent.ts'
 import { plainEnvironment } from '../process/run-command.ts'
 import type { ServerUser } from '../process/server-user.ts'
 import { pause } from '../process/wait-for.ts'
@@ -31,9 +31,9 @@ export interface Postmaster {
 export async function spawnPostmaster(options: PostmasterOptions): Promise<Postmaster> {
   const log = await open(options.logFile, 'a', 0o644)
   try {
-    const server = [join(options.folder, 'postgres'), '-D', options.dataDirectory, '-p', String(options.port)]
-    const [program, ...args] = dyingWithParent([...server, '-h', '127.0.0.1', '-k', ''])
-    const child = spawn(program!, args, {
+    const place = ['-D', options.dataDirectory, '-p', String(options.port), '-h', '127.0.0.1', '-k', '']
+    const [program, ...args] = dyingWithParent([join(options.folder, 'postgres'), ...place])
+    const child = spawn(program, args, {
       ...options.user,
       cwd: '/',
       env: plainEnvironment,
@@ -96,9 +96,4 @@ function endOf(child: ChildProcess): Promise<string> {
     child.once('error', (error) => resolve(error.message))
     child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code}`))
   })
-}
-
-function dyingWithParent(command: readonly string[]): readonly string[] {
-  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path))
-  return setpriv === undefined ? command : [setpriv, '--pdeathsig', 'INT', '--', ...command]
 }

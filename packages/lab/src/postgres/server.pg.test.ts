@@ -1,4 +1,6 @@
-import { stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { isAlive } from '../process/process-table.ts'
 import { describeEachPostgres, freshDatabase, useServer } from '../testing.ts'
@@ -65,6 +67,33 @@ describeEachPostgres('PostgresServer', (pg) => {
   it('refuses a data directory whose server somebody else runs', async () => {
     const second = await PostgresServer.create({ binaries: pg.binaries, folder: server().folder })
     await expect(second.start()).rejects.toMatchObject({ code: 'server_running' })
+  })
+
+  it('keeps data in a folder of the caller, however closed, and starts over what was not finished', async () => {
+    const folder = join(await mkdtemp(join(tmpdir(), 'closed-')), 'data')
+    const open = () => PostgresServer.create({ binaries: pg.binaries, folder })
+    const unfinished = await open()
+    await unfinished.makeDataDirectory()
+    expect(await unfinished.hasData()).toBe(false)
+    const first = await open()
+    await first.init()
+    await first.start()
+    await first.query('CREATE TABLE kept ()')
+    await first.stop()
+    const second = await open()
+    expect(await second.hasData()).toBe(true)
+    await second.start()
+    expect(await second.query('SELECT * FROM kept')).toEqual([])
+    await second.destroy()
+    await rm(dirname(folder), { recursive: true })
+  })
+
+  it('never clears a directory that it did not begin', async () => {
+    const stranger = await PostgresServer.create({ binaries: pg.binaries, folder: server().folder })
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(stranger.init()).rejects.toMatchObject({ code: 'data_exists' })
+    }
+    expect(await server().hasData()).toBe(true)
   })
 
   it('leaves neither process nor file', async () => {

@@ -1,5 +1,5 @@
-import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { Client, type QueryResultRow } from 'pg'
 import { LabError } from '../errors/lab-error.ts'
 import { freePort } from '../process/free-port.ts'
@@ -10,6 +10,7 @@ import { type ServerUser, serverUser } from '../process/server-user.ts'
 import { waitFor } from '../process/wait-for.ts'
 import { findPostgres, type PostgresBinaries, prepareBinaries } from './binaries.ts'
 import { makeLabFolder } from './lab-folder.ts'
+import { exists, openToServerUser } from './open-path.ts'
 import { takeOver } from './orphan.ts'
 import { logTail, type Postmaster, spawnPostmaster, untilReady } from './postmaster.ts'
 import { labSettings, renderSettings, type Settings, type SettingValue } from './settings.ts'
@@ -74,7 +75,7 @@ export class PostgresServer {
   /** Prepares the folder and the user; touches no server and makes no data directory yet. */
   static async create(options: ServerOptions = {}): Promise<PostgresServer> {
     const user = await serverUser()
-    const folder = options.folder ?? (await makeLabFolder())
+    const folder = options.folder === undefined ? await makeLabFolder() : resolve(options.folder)
     await mkdir(folder, { recursive: true })
     return new PostgresServer(options, folder, user)
   }
@@ -109,27 +110,33 @@ export class PostgresServer {
     await this.adopt()
   }
 
-  /** Makes the empty data directory, owned by the server's user; for `init` and for a base backup. */
+  /**
+   * Makes the empty data directory, owned by the server's user; for `init` and for a copy. Until `adopt()` a mark
+   * beside it says that it is unfinished, so that a run that was killed meanwhile is not taken for data.
+   */
   async makeDataDirectory(): Promise<void> {
+    if (this.user.uid !== undefined) await openToServerUser(this.folder)
+    if (await exists(this.#unfinishedMark)) await this.clearData()
+    if (await exists(this.dataDirectory))
+      throw new LabError('data_exists', `${this.dataDirectory} is there already.`)
+    await writeFile(this.#unfinishedMark, '')
     await mkdir(this.dataDirectory, { mode: 0o700 })
     await this.own(this.dataDirectory)
   }
 
-  /** Whether there is a data directory already. */
+  /** Whether there is a whole data directory already. */
   async hasData(): Promise<boolean> {
-    return stat(join(this.dataDirectory, 'PG_VERSION')).then(
-      () => true,
-      () => false,
-    )
+    return (await exists(join(this.dataDirectory, 'PG_VERSION'))) && !(await exists(this.#unfinishedMark))
   }
 
-  /** Takes a data directory that is there already (made by `init`, or a copy): includes the lab's settings. */
+  /** Takes a data directory that `init` or a copy has filled: includes the lab's settings, and calls it whole. */
   async adopt(): Promise<void> {
     const main = join(this.dataDirectory, 'postgresql.conf')
     const line = `include_if_exists '${settingsFile}'\n`
     const text = await readFile(main, 'utf8')
     if (!text.includes(line)) await writeFile(main, `${text}\n${line}`)
     await this.#writeSettings()
+    await rm(this.#unfinishedMark, { force: true })
   }
 
   /**
@@ -199,7 +206,8 @@ export class PostgresServer {
   async destroy(): Promise<void> {
     await this.stop('immediate')
     await rm(this.dataDirectory, { recursive: true, force: true })
-    for (const path of [this.logFile, `${this.dataDirectory}.owner`]) await rm(path, { force: true })
+    for (const path of [this.logFile, `${this.dataDirectory}.owner`, this.#unfinishedMark])
+      await rm(path, { force: true })
     if (this.#ownsFolder) await rm(this.folder, { recursive: true, force: true })
   }
 
@@ -280,7 +288,7 @@ export class PostgresServer {
 
   async #startOnce(deadlineMs: number): Promise<void> {
     this.#port ??= await freePort()
-    await this.#openParents()
+    if (this.user.uid !== undefined) await openToServerUser(this.folder)
     const folder = await prepareBinaries(this.binaries)
     const { dataDirectory, logFile, user } = this
     const options = { folder, dataDirectory, logFile, user, port: this.#port }
@@ -295,12 +303,6 @@ export class PostgresServer {
       await this.stop('immediate')
       throw error
     }
-  }
-
-  /** The server's user must be able to walk into the folder; a temporary one is ours to open. */
-  async #openParents(): Promise<void> {
-    if (this.user.uid === undefined) return
-    await chmod(dirname(this.dataDirectory), 0o755)
   }
 
   async #portWasTaken(): Promise<boolean> {
@@ -321,6 +323,10 @@ export class PostgresServer {
     const path = join(this.dataDirectory, settingsFile)
     await writeFile(path, renderSettings(this.#settings))
     await this.own(path)
+  }
+
+  get #unfinishedMark(): string {
+    return `${this.dataDirectory}.unfinished`
   }
 
   #pidOrThrow(): number {

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { findProcess } from './process-table.ts'
 
-/** Notes in a file that this process owns what lies beside it: its pid and when it began, because pids return. */
-export async function writeOwner(path: string): Promise<void> {
-  const me = await findProcess(process.pid)
-  await writeFile(path, `${process.pid} ${me?.startedAt ?? ''}`)
+/** Notes in a file who owns what lies beside it: a pid (ours) and when it began, because pids return. */
+export async function writeOwner(path: string, pid = process.pid): Promise<void> {
+  const owner = await findProcess(pid)
+  await writeFile(path, `${pid} ${owner?.startedAt ?? ''}`)
 }
 
 /** The pid in an owner file, as long as that very process runs. */
