@@ -62,7 +62,7 @@ export class TypeResolver {
     const modifier =
       [use.modifier, ...domains.map((domain) => domain.baseModifier)].find((m) => m !== -1) ?? -1
     const checks = domains.flatMap((domain) => domain.checks ?? [])
-    const element = base.isArray ? this.#element(base, use, modifier) : undefined
+    const element = base.isArray ? this.#element(base, use, modifier) : this.#rangeSubtype(base)
     const fields = base.fields?.map((field) => ({ name: field.name, type: this.resolve(field) }))
     return {
       oid: use.type,
@@ -86,11 +86,9 @@ export class TypeResolver {
     fields: ColumnType['fields'],
   ): boolean {
     if (!use.hasExactCollation) return false
+    if (base.subtype !== null && !base.hasExactRangeCollation) return false
     if (element !== undefined) return element.hasExactEquality
     if (fields !== undefined) return fields.every((field) => field.type.hasExactEquality)
-    if (base.subtype !== null) {
-      return base.hasExactRangeCollation && this.#subtype(base.subtype).hasExactEquality
-    }
     return base.isBuiltIn || base.typtype === 'e'
   }
 
@@ -105,7 +103,8 @@ export class TypeResolver {
     })
   }
 
-  #subtype(oid: number): ColumnType {
+  #rangeSubtype({ subtype: oid }: TypeRow): ColumnType | undefined {
+    if (oid === null) return undefined
     const { name, hasExactCollation } = this.#row(oid)
     return this.resolve({ type: oid, modifier: -1, typeWithModifier: name, hasExactCollation })
   }
