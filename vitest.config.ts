@@ -18,11 +18,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { ...shared, name: 'unit', include: roots.map((root) => `${root}/**/*.test.ts`), exclude: [...serverTests, '**/node_modules/**'] },
+        test: {
+          ...shared,
+          name: 'unit',
+          include: roots.map((root) => `${root}/**/*.test.ts`),
+          exclude: [...serverTests, '**/node_modules/**'],
+        },
       },
       {
         extends: true,
-        test: { ...shared, name: 'servers', include: serverTests, maxWorkers: 2 },
+        test: { ...shared, name: 'servers', include: serverTests, maxWorkers: 2, sequence: { groupOrder: 1 } },
       },
     ],
   },

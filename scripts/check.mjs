@@ -5,7 +5,11 @@ const steps = [
   ['format and lint', 'npx', ['--no-install', 'biome', 'check', '--error-on-warnings', '.']],
   ['types', 'npx', ['--no-install', 'tsc', '-b']],
   ['types of tests', 'npx', ['--no-install', 'tsc', '-p', 'tsconfig.test.json']],
-  ['type-aware lint', 'npx', ['--no-install', 'eslint', '--cache', '--cache-location', 'node_modules/.cache/eslint/', '.']],
+  [
+    'type-aware lint',
+    'npx',
+    ['--no-install', 'eslint', '--cache', '--cache-location', 'node_modules/.cache/eslint/', '.'],
+  ],
   ['unit tests and docs drift', 'npx', ['--no-install', 'vitest', 'run', '--project', 'unit']],
 ]
 

@@ -48,7 +48,7 @@ async function claim(query: DirectQuery, idempotency: Idempotency): Promise<Stor
     `outpost.direct_write|${scope}|${key}`,
   ])
   const rows = await query(
-    'SELECT request_digest, status, body FROM outpost.direct_write WHERE scope = $1 AND key = $2',
+    'SELECT request_digest, status, body FROM outpost.idempotency WHERE scope = $1 AND key = $2',
     [scope, key],
   )
   const row = rows[0] as StoredRow | undefined
@@ -63,7 +63,7 @@ async function claim(query: DirectQuery, idempotency: Idempotency): Promise<Stor
 
 async function store(query: DirectQuery, idempotency: Idempotency, answer: StoredAnswer): Promise<void> {
   await query(
-    'INSERT INTO outpost.direct_write (scope, key, request_digest, status, body) VALUES ($1, $2, $3, $4, $5)',
+    'INSERT INTO outpost.idempotency (scope, key, request_digest, status, body) VALUES ($1, $2, $3, $4, $5)',
     [
       idempotency.scope,
       idempotency.key,

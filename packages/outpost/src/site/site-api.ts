@@ -196,6 +196,8 @@ export interface SiteOptions {
   readonly journalRetentionMs?: number
   /** `none`, or application names of standbys that could become main (N13). Unset means unknown: keep. */
   readonly promotableStandbys?: readonly string[] | 'none'
+  /** Pending transactions above which health warns; an alarm, not a limit. Default 1,000. */
+  readonly bufferAlarmSize?: number
   readonly retryAttempts?: number
   readonly retryDelayMs?: number
   readonly idleIntervalMs?: number

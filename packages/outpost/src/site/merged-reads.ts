@@ -1,0 +1,179 @@
+import type pg from 'pg'
+import { OutpostError } from '../errors/outpost-error.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Coverage, MergedRead, NodeExecutor, Overlay } from '../overlay/overlay.ts'
+import type { TransactionRecord } from '../transaction/transaction.ts'
+import type { NodeName, NodePool } from './node-pool.ts'
+import type { ReadAnswer } from './site-api.ts'
+
+export interface MergedReadsOptions {
+  readonly siteName: string
+  readonly journal: Journal
+  readonly overlay: Overlay
+  readonly main: NodePool
+  /** Undefined at the main site, which reads on main. */
+  readonly replica: NodePool | undefined
+  /** Lineage row that a node must show, undefined before first contact with main. */
+  readonly lineage: () => string | undefined
+  /** Told when a node was found without the lineage row; the confirmer looks into it. */
+  readonly onUncovered: (node: NodeName, what: 'lineage' | 'floor') => void
+}
+
+export interface MergedReadOptions {
+  readonly timeoutMs: number
+  readonly node?: NodeName
+}
+
+/** What one try on one node came to. */
+type Attempt =
+  | { readonly kind: 'served'; readonly read: MergedRead }
+  | { readonly kind: 'unreachable'; readonly error: OutpostError }
+  | { readonly kind: 'uncovered'; readonly what: 'lineage' | 'floor' }
+
+/**
+ * Serves a SELECT from the node that can prove it has everything taken out of the overlay (N15, N17).
+ *
+ * The replica is asked first, then main. A node that lacks the floor makes the retained transactions re-enter the
+ * overlay, after which any node of the lineage will do. A replica off main's lineage is used only when main is
+ * away, and then with everything that the journal retains put back over it.
+ */
+export class MergedReads {
+  readonly #options: MergedReadsOptions
+
+  constructor(options: MergedReadsOptions) {
+    this.#options = options
+  }
+
+  async read<Row>(sql: string, values: readonly unknown[], options: MergedReadOptions): Promise<ReadAnswer<Row>> {
+    const { journal } = this.#options
+    await journal.catchUp()
+    const tried: string[] = []
+    const first = await this.#tryNodes(sql, values, options, tried)
+    if (first.served) return answer<Row>(first.served, tried)
+    if (!first.lacksFloor && !first.replicaLacksLineage) throw nothingAnswered(first.error, tried)
+    await this.putBackRetained()
+    const second = await this.#tryNodes(sql, values, options, tried)
+    if (second.served) return answer<Row>(second.served, tried)
+    const last = await this.#tryDivergedReplica(sql, values, options, second.replicaLacksLineage, tried)
+    if (last) return answer<Row>(last, tried)
+    throw nothingAnswered(second.error, tried)
+  }
+
+  /** Everything that the journal retains shadows the nodes again, whatever was read on one of them before. */
+  async putBackRetained(): Promise<void> {
+    const { journal, overlay } = this.#options
+    const back: TransactionRecord[] = []
+    for await (const records of journal.scan(journal.firstSeq)) {
+      for (const record of records) {
+        const { state } = journal.status(record.seq)
+        if (state === 'replicated' || state === 'retained') back.push(record)
+      }
+    }
+    overlay.putBack(back)
+  }
+
+  async #tryNodes(sql: string, values: readonly unknown[], options: MergedReadOptions, tried: string[]) {
+    const outcome = {
+      served: undefined as { read: MergedRead; node: NodeName } | undefined,
+      lacksFloor: false,
+      replicaLacksLineage: false,
+      error: undefined as OutpostError | undefined,
+    }
+    for (const node of this.#candidates(options.node)) {
+      const attempt = await this.#try(node, sql, values, options.timeoutMs, this.#coverage())
+      switch (attempt.kind) {
+        case 'served':
+          outcome.served = { read: attempt.read, node: node.name }
+          return outcome
+        case 'unreachable':
+          outcome.error = attempt.error
+          tried.push(`${node.name}: ${attempt.error.message}`)
+          break
+        case 'uncovered':
+          this.#options.onUncovered(node.name, attempt.what)
+          outcome.lacksFloor ||= attempt.what === 'floor'
+          outcome.replicaLacksLineage ||= attempt.what === 'lineage' && node === this.#options.replica
+          tried.push(`${node.name}: lacks the ${attempt.what}`)
+          break
+      }
+    }
+    return outcome
+  }
+
+  /** N15: it stays readable with everything retained over it; better than no answer while main is away. */
+  async #tryDivergedReplica(
+    sql: string,
+    values: readonly unknown[],
+    options: MergedReadOptions,
+    isDiverged: boolean,
+    tried: string[],
+  ): Promise<{ read: MergedRead; node: NodeName } | undefined> {
+    const { replica, siteName } = this.#options
+    if (!isDiverged || !replica || options.node === 'main') return undefined
+    const attempt = await this.#try(replica, sql, values, options.timeoutMs, { site: siteName })
+    if (attempt.kind !== 'served') return undefined
+    tried.push('replica: off the lineage of main, served with everything retained put back')
+    return { read: attempt.read, node: 'replica' }
+  }
+
+  #candidates(only: NodeName | undefined): NodePool[] {
+    const { main, replica } = this.#options
+    if (!replica) return [main]
+    if (only) return [only === 'main' ? main : replica]
+    return [replica, main]
+  }
+
+  #coverage(): Coverage {
+    const { siteName, overlay } = this.#options
+    const lineage = this.#options.lineage()
+    const floor = overlay.floor
+    return { site: siteName, ...(lineage && { lineage }), ...(floor && { floor }) }
+  }
+
+  async #try(
+    node: NodePool,
+    sql: string,
+    values: readonly unknown[],
+    timeoutMs: number,
+    coverage: Coverage,
+  ): Promise<Attempt> {
+    try {
+      const read = await node.run(timeoutMs, (client) =>
+        this.#options.overlay.query(executorOf(client), sql, values, { coverage }),
+      )
+      return { kind: 'served', read }
+    } catch (error) {
+      if (error instanceof OutpostError && (error.code === 'main_unreachable' || error.code === 'replica_unreachable')) {
+        return { kind: 'unreachable', error }
+      }
+      const sqlstate = (error as { code?: unknown }).code
+      if (sqlstate === 'OP001') return { kind: 'uncovered', what: 'lineage' }
+      if (sqlstate === 'OP002') return { kind: 'uncovered', what: 'floor' }
+      throw error
+    }
+  }
+}
+
+/** A pg client as the overlay sees it. */
+export function executorOf(client: pg.PoolClient): NodeExecutor {
+  return {
+    query: async ({ text, values, name, rowMode }) => {
+      const config = { text, values: [...values], ...(name && { name }), ...(rowMode && { rowMode }) }
+      const result = await client.query(config)
+      return { rows: result.rows, fields: result.fields, rowCount: result.rowCount }
+    },
+  }
+}
+
+function answer<Row>(served: { read: MergedRead; node: NodeName }, tried: readonly string[]): ReadAnswer<Row> {
+  const why = tried.length === 0 ? `${served.node} covers everything needed` : tried.join('; ')
+  return { rows: served.read.rows as unknown as readonly Row[], servedBy: served.node, why }
+}
+
+function nothingAnswered(error: OutpostError | undefined, tried: readonly string[]): OutpostError {
+  const code = error?.code === 'replica_unreachable' ? 'replica_unreachable' : 'main_unreachable'
+  return new OutpostError(code, `No database could serve the read (${tried.join('; ')}).`, {
+    hint: 'Rows recorded at this site can still be read by id; lists need the replica or main.',
+    ...(error && { cause: error }),
+  })
+}

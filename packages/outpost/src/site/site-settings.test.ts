@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest'
+import { siteSettings } from './site-settings.ts'
+
+const good = {
+  name: 'observatory',
+  type: 'main',
+  main: { host: 'h', port: 1, user: 'u', database: 'd' },
+  journalPath: '/tmp/j',
+  secretKey: '0123456789abcdef',
+} as const
+
+describe('siteSettings', () => {
+  it('fills in the defaults and freezes', () => {
+    const settings = siteSettings(good)
+    expect(settings).toMatchObject({ retryAttempts: 3, retryDelayMs: 5_000, lsnCheckIntervalMs: 100 })
+    expect(Object.isFrozen(settings)).toBe(true)
+  })
+
+  it('P9: names every problem at once', () => {
+    const bad = { ...good, name: 'a b', type: 'secondary', secretKey: 'short', retryDelayMs: -1 } as const
+    expect(() => siteSettings(bad)).toThrow(/name.*secretKey.*replica.*retryDelayMs/)
+  })
+})

@@ -1,0 +1,46 @@
+import { OutpostError } from '../errors/outpost-error.ts'
+import type { SiteOptions } from './site-api.ts'
+
+/** A site's options with every default filled in; checked as a whole before anything is opened. */
+export type SiteSettings = Readonly<
+  Required<Omit<SiteOptions, 'local' | 'journalMaxBytes' | 'promotableStandbys'>> &
+    Pick<SiteOptions, 'local' | 'journalMaxBytes' | 'promotableStandbys'>
+>
+
+const dayMs = 86_400_000
+
+const defaults = {
+  journalRetentionMs: 7 * dayMs,
+  bufferAlarmSize: 1_000,
+  retryAttempts: 3,
+  retryDelayMs: 5_000,
+  idleIntervalMs: 1_000,
+  lsnCheckIntervalMs: 100,
+  lsnTimeoutMs: 30_000,
+  schemas: ['public'],
+} as const
+
+/** Error: `config_invalid` naming every problem at once. */
+export function siteSettings(options: SiteOptions): SiteSettings {
+  const problems = findProblems(options)
+  if (problems.length > 0) {
+    throw new OutpostError('config_invalid', `The site cannot be opened: ${problems.join('; ')}.`, {
+      details: { problems },
+    })
+  }
+  return Object.freeze({ ...defaults, ...options })
+}
+
+function findProblems(options: SiteOptions): string[] {
+  const problems: string[] = []
+  if (!/^[A-Za-z0-9_.-]{1,63}$/.test(options.name)) problems.push('name must be 1 to 63 letters, digits, ".", "_" or "-"')
+  if (options.secretKey.length < 16) problems.push('secretKey must have at least 16 characters')
+  if (options.journalPath === '') problems.push('journalPath must name a folder')
+  if (options.type === 'secondary' && !options.local) problems.push('a secondary site needs its replica (local)')
+  const durations = ['journalRetentionMs', 'retryAttempts', 'retryDelayMs', 'idleIntervalMs', 'lsnTimeoutMs'] as const
+  for (const name of durations) {
+    const value = options[name]
+    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) problems.push(`${name} must be 0 or more`)
+  }
+  return problems
+}
