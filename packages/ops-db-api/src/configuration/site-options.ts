@@ -1,0 +1,56 @@
+import type { SiteDatabase, SiteOptions } from 'outpost/site'
+import type { Configuration } from './configuration.ts'
+
+type DatabaseSettings = Configuration['main']
+
+/** What the library's site is opened with. */
+export function siteOptionsOf(configuration: Configuration): SiteOptions {
+  const {
+    siteName,
+    siteType,
+    secretKey,
+    journalPath,
+    journalMaxBytes,
+    journalRetentionMs,
+    promotableStandbys,
+  } = required(configuration)
+  return {
+    name: siteName,
+    type: siteType,
+    secretKey,
+    journalPath,
+    main: databaseOf(configuration.main),
+    ...(siteType === 'secondary' ? { local: databaseOf(configuration.local) } : {}),
+    ...given({
+      journalMaxBytes,
+      journalRetentionMs,
+      promotableStandbys,
+      retryAttempts: configuration.retryAttempts,
+      retryDelayMs: configuration.retryDelayMs,
+      idleIntervalMs: configuration.idleIntervalMs,
+      lsnCheckIntervalMs: configuration.lsnCheckIntervalMs,
+      lsnTimeoutMs: configuration.lsnTimeoutMs,
+    }),
+  }
+}
+
+/** How a database of the configuration is reached. */
+export function databaseOf(settings: DatabaseSettings): SiteDatabase {
+  const { host = 'localhost', port = 5432, user = 'outpost', database = 'ops_db', password, ssl } = settings
+  return { host, port, user, database, ...given({ password, ssl }) }
+}
+
+/** The settings that `loadConfiguration` has refused to be without. */
+function required(configuration: Configuration) {
+  const { siteName = '', siteType = 'secondary', secretKey = '', journalPath = './journal' } = configuration
+  return { ...configuration, siteName, siteType, secretKey, journalPath }
+}
+
+type Given<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> }
+
+/** The members that have a value. */
+function given<Values extends object>(values: Values): Given<Values> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as Given<Values>
+}

@@ -1,0 +1,126 @@
+import { isOutpostError, type Site } from 'outpost'
+import { ProblemError, type ProblemCode } from 'outpost/fastify'
+import { executedObsUnits } from '../resources/recorded-resources.ts'
+import type { Resource } from '../resources/resource.ts'
+import { serviceCodes } from '../service-codes.ts'
+import type { KnownRows } from './known-rows.ts'
+import { type Presence, presenceOf, rowsWithinBudget } from './present-row.ts'
+
+/** Whether everything could be looked at, or only the shape of the request. */
+export type Verdict = 'checked' | 'shape_only'
+
+const absenceBudgetMs = 1_000
+
+/**
+ * The look-ups that a write makes before it is accepted. Each either throws the problem it found, or says whether
+ * it could look at all.
+ */
+export class Checks {
+  readonly #site: Site
+  readonly #known: KnownRows
+
+  constructor(site: Site, known: KnownRows) {
+    this.#site = site
+    this.#known = known
+  }
+
+  /** Reference data must be there: the overlaid replica decides. */
+  async requireReference(
+    table: string,
+    id: number,
+    code: ProblemCode | 'unknown_reference',
+    what: string,
+  ): Promise<Verdict> {
+    if (this.#known.has(table, id)) return 'checked'
+    const presence = await presenceOf(this.#site, table, id)
+    if (presence.kind === 'unknown') return 'shape_only'
+    if (presence.kind === 'absent') throw new ProblemError(code, `${what} ${id} is not known at this site.`)
+    this.#known.add(table, id)
+    return 'checked'
+  }
+
+  /** A recorded row that the write refers to. Absent: 422 when that is proven, else 503 `not_here_yet`. */
+  async requireRecorded(resource: Resource, id: string): Promise<Verdict> {
+    if (this.#known.has(resource.table, id)) return 'checked'
+    const presence = await this.presenceProven(resource, id)
+    if (presence.kind === 'unknown') return 'shape_only'
+    if (presence.kind === 'absent') {
+      throw new ProblemError('unknown_reference', `There is no ${resource.noun} with id ${id}.`)
+    }
+    this.#known.add(resource.table, id)
+    return 'checked'
+  }
+
+  requireUnit(id: string): Promise<Verdict> {
+    return this.requireRecorded(executedObsUnits, id)
+  }
+
+  requireModule(id: number | undefined): Promise<Verdict> {
+    if (id === undefined) return Promise.resolve('checked')
+    return this.requireReference('public.instrument_module', id, 'unknown_reference', 'The instrument module')
+  }
+
+  /** The row that the call changes, or a 404 when its absence is proven. Undefined: nobody could look. */
+  async present(
+    resource: Resource,
+    id: string,
+  ): Promise<Readonly<Record<string, string | null>> | undefined> {
+    const presence = await this.presenceProven(resource, id)
+    if (presence.kind === 'absent')
+      throw new ProblemError(serviceCodes.not_found, `There is no ${resource.noun} with id ${id}.`)
+    return presence.kind === 'present' ? presence.row : undefined
+  }
+
+  /** A row that the replica lacks may be on main already (N21): only then main is asked, briefly. */
+  async presenceProven(resource: Resource, id: string): Promise<Presence> {
+    const presence = await presenceOf(this.#site, resource.table, id)
+    if (presence.kind !== 'absent') return presence
+    const found = await this.#site
+      .readRow(resource.table, { id }, { timeoutMs: absenceBudgetMs })
+      .catch((error: unknown) => {
+        if (!isOutpostError(error)) throw error
+        throw new ProblemError(
+          'not_here_yet',
+          `The ${resource.noun} ${id} is not known at this site, and main could not be asked.`,
+          {
+            retryAfterSeconds: 5,
+            cause: error,
+          },
+        )
+      })
+    return found === undefined ? presence : { kind: 'present', row: found.row }
+  }
+
+  /** A client's own id must be new. */
+  async requireNewIds(resource: Resource, ids: readonly string[]): Promise<Verdict> {
+    if (ids.length === 0) return 'checked'
+    const rows = await rowsWithinBudget(
+      this.#site,
+      `SELECT id::text AS id FROM ${resource.table} WHERE id IN (${numbered(1, ids.length)}) LIMIT 1`,
+      ids,
+    )
+    if (rows === undefined) return 'shape_only'
+    if (rows.length > 0)
+      throw new ProblemError(
+        serviceCodes.id_taken,
+        `A ${resource.noun} with id ${String(rows[0]?.id)} is known already.`,
+      )
+    return 'checked'
+  }
+
+  /** Rows within the budget; undefined when nobody could look. */
+  rows(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[] | undefined> {
+    return rowsWithinBudget(this.#site, sql, values)
+  }
+}
+
+/** `$from, $from+1, …`: count placeholders. */
+export function numbered(from: number, count: number): string {
+  return Array.from({ length: count }, (_none, index) => `$${from + index}`).join(', ')
+}
+
+/** Runs checks together; one that could not look makes the whole `shape_only`. */
+export async function allChecked(checks: readonly Promise<Verdict>[]): Promise<Verdict> {
+  const verdicts = await Promise.all(checks)
+  return verdicts.includes('shape_only') ? 'shape_only' : 'checked'
+}

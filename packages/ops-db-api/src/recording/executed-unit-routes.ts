@@ -1,0 +1,180 @@
+import { ProblemError } from 'outpost/fastify'
+import { executedObsUnits as units, instrumentConfigurations } from '../resources/recorded-resources.ts'
+import { obsUnits } from '../resources/reference-resources.ts'
+import { serviceCodes } from '../service-codes.ts'
+import {
+  type ConfigurationBody,
+  configurationBody,
+  type FinishBody,
+  finishBody,
+  type StartBody,
+  startBody,
+  type UnitStatusBody,
+  unitStatusBody,
+} from './bodies.ts'
+import { allChecked, type Verdict } from './checks.ts'
+import {
+  canChangeUnit,
+  isUnitEnd,
+  isUnitState,
+  type UnitState,
+  unitTransitions,
+} from './executed-unit-state.ts'
+import { idOfStep, idsOf, uuidOf } from './ids.ts'
+import { record } from './record.ts'
+import { critical, instantOf, type RecordingContext } from './recording-context.ts'
+
+/** Starting, pausing, finishing and configuring an executed unit. */
+export function executedUnitRoutes(context: RecordingContext): void {
+  startRoute(context)
+  finishRoute(context)
+  statusRoute(context)
+  configurationRoute(context)
+}
+
+function startRoute({ app, site, checks }: RecordingContext): void {
+  const schema = critical(units.path, 'Start an executed unit', startBody)
+  app.post<{ Body: StartBody }>(`/${units.path}/start`, { schema }, async (request, reply) => {
+    const { start_time, ...values } = request.body
+    const transaction = site.transaction()
+    const started = transaction.insert(units.table, {
+      ...values,
+      status: 'running',
+      start_time: start_time === undefined ? new Date(transaction.nowMs) : instantOf(start_time),
+    })
+    return await record(site, request, reply, {
+      transaction,
+      status: 201,
+      body: { id: idOfStep(started), status: 'running' },
+      check: () =>
+        allChecked([
+          checks.requireReference(
+            obsUnits.table,
+            values.obs_unit_id,
+            serviceCodes.unknown_obs_unit,
+            'The observing unit',
+          ),
+          checks.requireNewIds(units, idsOf([request.body])),
+        ]),
+    })
+  })
+}
+
+interface Change {
+  readonly status: UnitState
+  readonly end: Date | undefined
+  readonly notes: string | undefined
+}
+
+function finishRoute(context: RecordingContext): void {
+  const schema = critical(units.path, 'Finish an executed unit', finishBody)
+  context.app.put<{ Params: { id: string }; Body: FinishBody }>(
+    `/${units.path}/:id/finish`,
+    { schema },
+    (request, reply) => {
+      const { status = 'completed', end_time, notes } = request.body
+      const end = end_time === undefined ? undefined : instantOf(end_time)
+      return changeUnit(context, request, reply, { status, end, notes })
+    },
+  )
+}
+
+function statusRoute(context: RecordingContext): void {
+  const schema = critical(units.path, 'Change the status of an executed unit', unitStatusBody)
+  context.app.put<{ Params: { id: string }; Body: UnitStatusBody }>(
+    `/${units.path}/:id/status`,
+    { schema },
+    (request, reply) =>
+      changeUnit(context, request, reply, {
+        status: request.body.status,
+        end: undefined,
+        notes: request.body.notes,
+      }),
+  )
+}
+
+type Request = Parameters<typeof record>[1] & { readonly params: { readonly id: string } }
+
+async function changeUnit(
+  { site, checks }: RecordingContext,
+  request: Request,
+  reply: Parameters<typeof record>[2],
+  change: Change,
+) {
+  const id = uuidOf(request.params.id, units)
+  const transaction = site.transaction()
+  const end = isUnitEnd(change.status) ? (change.end ?? new Date(transaction.nowMs)) : undefined
+  transaction.update(units.table, { id }, { status: change.status, end_time: end, notes: change.notes })
+  return await record(site, request, reply, {
+    transaction,
+    status: 200,
+    body: { id, status: change.status },
+    check: async (): Promise<Verdict> => {
+      const row = await checks.present(units, id)
+      if (row === undefined) return 'shape_only'
+      assertUnitChange(row, change.status, end)
+      return 'checked'
+    },
+  })
+}
+
+/** Errors: `state_conflict`, `end_before_start`. */
+export function assertUnitChange(
+  row: Readonly<Record<string, string | null>>,
+  to: UnitState,
+  end: Date | undefined,
+): void {
+  const from = row.status
+  if (isUnitState(from) && !canChangeUnit(from, to)) {
+    const allowed = unitTransitions[from].join(', ') || 'nothing: it has ended'
+    throw new ProblemError(
+      serviceCodes.state_conflict,
+      `The executed unit is ${from} and cannot become ${to}; allowed: ${allowed}.`,
+      {
+        details: { status: from, allowed: unitTransitions[from] },
+      },
+    )
+  }
+  const start =
+    row.start_time === null || row.start_time === undefined ? Number.NaN : Date.parse(row.start_time)
+  if (end !== undefined && end.getTime() < start) {
+    throw new ProblemError(
+      serviceCodes.end_before_start,
+      `The end ${end.toISOString()} lies before the start ${new Date(start).toISOString()}.`,
+    )
+  }
+}
+
+function configurationRoute({ app, site, checks }: RecordingContext): void {
+  const path = `/${units.path}/:id/instrument_configurations`
+  const schema = critical(
+    units.path,
+    'Record an instrument configuration of an executed unit',
+    configurationBody,
+  )
+  app.post<{ Params: { id: string }; Body: ConfigurationBody }>(path, { schema }, async (request, reply) => {
+    const unitId = uuidOf(request.params.id, units)
+    const { id, instrument_module_id, parameters, valid_from } = request.body
+    const transaction = site.transaction()
+    const inserted = transaction.insert(instrumentConfigurations.table, {
+      id,
+      executed_obs_unit_id: unitId,
+      instrument_module_id,
+      parameters,
+      valid_from: valid_from === undefined ? new Date(transaction.nowMs) : instantOf(valid_from),
+    })
+    return await record(site, request, reply, {
+      transaction,
+      status: 201,
+      body: { id: idOfStep(inserted), status: 'recorded' },
+      check: async () => {
+        const unit = await checks.present(units, unitId)
+        const others = await allChecked([
+          checks.requireModule(instrument_module_id),
+          checks.requireNewIds(instrumentConfigurations, idsOf([request.body])),
+        ])
+        return unit === undefined ? 'shape_only' : others
+      },
+    })
+  })
+}

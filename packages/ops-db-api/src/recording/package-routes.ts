@@ -1,0 +1,145 @@
+import { ProblemError } from 'outpost/fastify'
+import {
+  executedObsUnits,
+  rawDataFiles as files,
+  rawDataPackages as packages,
+} from '../resources/recorded-resources.ts'
+import { serviceCodes } from '../service-codes.ts'
+import { finalizeBody, type PackageBody, packageBody } from './bodies.ts'
+import { allChecked, type Checks, type Verdict } from './checks.ts'
+import { idOfStep, idsOf, uuidOf } from './ids.ts'
+import { assertFinalizable, contentOf, type PackageContent } from './package-content.ts'
+import { record } from './record.ts'
+import { critical, type RecordingContext } from './recording-context.ts'
+
+/** Making a package and finalizing it. */
+export function packageRoutes(context: RecordingContext): void {
+  createRoute(context)
+  finalizeRoute(context)
+}
+
+function createRoute({ app, site, checks }: RecordingContext): void {
+  const schema = critical(packages.path, 'Make a package of an executed unit', packageBody)
+  app.post<{ Body: PackageBody }>(`/${packages.path}`, { schema }, async (request, reply) => {
+    const { file_ids = [], ...values } = request.body
+    const fileIds = [...new Set(file_ids.map((id) => id.toLowerCase()))]
+    const transaction = site.transaction()
+    const made = transaction.insert(packages.table, { ...values, state: 'waiting' })
+    const id = idOfStep(made)
+    for (const fileId of fileIds) transaction.update(files.table, { id: fileId }, { raw_data_package_id: id })
+    return await record(site, request, reply, {
+      transaction,
+      status: 201,
+      body: { id, status: 'waiting' },
+      check: () =>
+        allChecked([
+          checks.requireRecorded(executedObsUnits, values.executed_obs_unit_id.toLowerCase()),
+          checks.requireModule(values.instrument_module_id),
+          checks.requireNewIds(packages, idsOf([request.body])),
+          requireNewPackage(checks, values),
+          requireFreeFiles(checks, values.executed_obs_unit_id.toLowerCase(), fileIds),
+        ]),
+    })
+  })
+}
+
+/** One package per unit and module, and per unit and name. Error: `package_exists`. */
+async function requireNewPackage(checks: Checks, values: PackageBody): Promise<Verdict> {
+  const { executed_obs_unit_id, instrument_module_id, name } = values
+  const rows = await checks.rows(
+    `SELECT name, instrument_module_id FROM ${packages.table} WHERE executed_obs_unit_id = $1`,
+    [executed_obs_unit_id.toLowerCase()],
+  )
+  if (rows === undefined) return 'shape_only'
+  const isTaken = (row: Readonly<Record<string, unknown>>) =>
+    row.name === name ||
+    (instrument_module_id !== undefined && Number(row.instrument_module_id) === instrument_module_id)
+  if (!rows.some(isTaken)) return 'checked'
+  throw new ProblemError(
+    serviceCodes.package_exists,
+    `The unit ${executed_obs_unit_id} has a package of this name or for this module.`,
+  )
+}
+
+/** Files of this unit that lie in no package. Errors: `unknown_reference`, `file_in_package`. */
+async function requireFreeFiles(
+  checks: Checks,
+  unitId: string,
+  fileIds: readonly string[],
+): Promise<Verdict> {
+  if (fileIds.length === 0) return 'checked'
+  const rows = await checks.rows(
+    `SELECT id, raw_data_package_id FROM ${files.table} WHERE executed_obs_unit_id = $1`,
+    [unitId],
+  )
+  if (rows === undefined) return 'shape_only'
+  const packageOf = new Map(rows.map((row) => [String(row.id), row.raw_data_package_id]))
+  const unknown = fileIds.find((id) => !packageOf.has(id))
+  if (unknown !== undefined)
+    throw new ProblemError('unknown_reference', `The unit ${unitId} has no file with id ${unknown}.`)
+  const taken = fileIds.find((id) => packageOf.get(id) !== null)
+  if (taken !== undefined)
+    throw new ProblemError(serviceCodes.file_in_package, `The file ${taken} lies in another package.`)
+  return 'checked'
+}
+
+/** Tries to see the same content before and inside the critical section. */
+const finalizeAttempts = 3
+
+function finalizeRoute(context: RecordingContext): void {
+  const schema = critical(packages.path, 'Finalize a package: its size is the sum of its files', finalizeBody)
+  context.app.put<{ Params: { id: string } }>(
+    `/${packages.path}/:id/finalize`,
+    { schema },
+    async (request, reply) => {
+      const id = uuidOf(request.params.id, packages)
+      for (let attempt = 1; ; attempt++) {
+        const before = await contentOf(context.checks, id)
+        try {
+          return await record(context.site, request, reply, finalizing(context, id, before))
+        } catch (error) {
+          if (!(error instanceof ContentChanged)) throw error
+          if (attempt === finalizeAttempts) {
+            throw new ProblemError(
+              serviceCodes.state_conflict,
+              `The files of the package ${id} keep changing.`,
+            )
+          }
+        }
+      }
+    },
+  )
+}
+
+class ContentChanged extends Error {}
+
+function finalizing({ site, checks }: RecordingContext, id: string, before: PackageContent | undefined) {
+  const transaction = site.transaction()
+  transaction.update(
+    packages.table,
+    { id },
+    {
+      finalized_at: new Date(transaction.nowMs),
+      size_bytes: before?.sizeBytes,
+      file_count: before?.fileCount,
+    },
+  )
+  for (const fileId of before?.looseFileIds ?? []) {
+    transaction.update(files.table, { id: fileId }, { raw_data_package_id: id })
+  }
+  const size = before === undefined ? {} : { size_bytes: before.sizeBytes, file_count: before.fileCount }
+  return {
+    transaction,
+    status: 200 as const,
+    body: { id, status: 'waiting', ...size },
+    check: async (): Promise<Verdict> => {
+      const row = await checks.present(packages, id)
+      if (row === undefined) return 'shape_only'
+      assertFinalizable(row, before)
+      if (before === undefined) return 'shape_only'
+      const now = await contentOf(checks, id)
+      if (now !== undefined && now.fingerprint !== before.fingerprint) throw new ContentChanged()
+      return now === undefined ? 'shape_only' : 'checked'
+    },
+  }
+}

@@ -1,0 +1,112 @@
+import { ProblemError } from 'outpost/fastify'
+import { dataTransfers as transfers, rawDataPackages as packages } from '../resources/recorded-resources.ts'
+import { dataLocations } from '../resources/reference-resources.ts'
+import { serviceCodes } from '../service-codes.ts'
+import { type TransferBody, transferBody, type TransferStatusBody, transferStatusBody } from './bodies.ts'
+import { allChecked, type Verdict } from './checks.ts'
+import { idOfStep, idsOf, uuidOf } from './ids.ts'
+import { presenceOf } from './present-row.ts'
+import { record } from './record.ts'
+import { critical, type RecordingContext } from './recording-context.ts'
+import {
+  canChangeTransfer,
+  isTransferState,
+  packageStateAfter,
+  type TransferState,
+  transferTransitions,
+} from './transfer-state.ts'
+
+/** Transfers of packages between data locations. */
+export function transferRoutes(context: RecordingContext): void {
+  createRoute(context)
+  statusRoute(context)
+}
+
+function createRoute({ app, site, checks }: RecordingContext): void {
+  const schema = critical(transfers.path, 'Plan a transfer of a package', transferBody)
+  app.post<{ Body: TransferBody }>(`/${transfers.path}`, { schema }, async (request, reply) => {
+    const { raw_data_package_id, origin_id, destination_id } = request.body
+    if (origin_id === destination_id) {
+      throw new ProblemError(
+        serviceCodes.same_place,
+        `Origin and destination are both the data location ${origin_id}.`,
+      )
+    }
+    const transaction = site.transaction()
+    const planned = transaction.insert(transfers.table, { ...request.body, status: 'pending' })
+    return await record(site, request, reply, {
+      transaction,
+      status: 201,
+      body: { id: idOfStep(planned), status: 'pending' },
+      check: () =>
+        allChecked([
+          checks.requireRecorded(packages, raw_data_package_id.toLowerCase()),
+          checks.requireReference(dataLocations.table, origin_id, 'unknown_reference', 'The data location'),
+          checks.requireReference(
+            dataLocations.table,
+            destination_id,
+            'unknown_reference',
+            'The data location',
+          ),
+          checks.requireNewIds(transfers, idsOf([request.body])),
+        ]),
+    })
+  })
+}
+
+function statusRoute({ app, site, checks }: RecordingContext): void {
+  const schema = critical(transfers.path, 'Report the status of a transfer', transferStatusBody)
+  const path = `/${transfers.path}/:id/status`
+  app.put<{ Params: { id: string }; Body: TransferStatusBody }>(path, { schema }, async (request, reply) => {
+    const id = uuidOf(request.params.id, transfers)
+    const { status, bytes } = request.body
+    const known = await presenceOf(site, transfers.table, id)
+    const transaction = site.transaction()
+    const now = new Date(transaction.nowMs)
+    transaction.update(transfers.table, { id }, { status, bytes, ...timesOf(status, now) })
+    // The package follows its transfer in the same transaction, where the site knows which package it is.
+    if (known.kind === 'present') {
+      transaction.update(
+        packages.table,
+        { id: known.row.raw_data_package_id },
+        { state: packageStateAfter[status] },
+      )
+    }
+    return await record(site, request, reply, {
+      transaction,
+      status: 200,
+      body: { id, status },
+      check: async (): Promise<Verdict> => {
+        const row = await checks.present(transfers, id)
+        if (row === undefined) return 'shape_only'
+        assertTransferChange(row.status, status)
+        return 'checked'
+      },
+    })
+  })
+}
+
+function timesOf(status: TransferState, now: Date): Readonly<Record<string, Date | null>> {
+  switch (status) {
+    case 'pending':
+      return { started_at: null, finished_at: null }
+    case 'running':
+      return { started_at: now, finished_at: null }
+    case 'completed':
+    case 'failed':
+      return { finished_at: now }
+  }
+}
+
+/** Error: `state_conflict`. */
+export function assertTransferChange(from: unknown, to: TransferState): void {
+  if (!isTransferState(from) || canChangeTransfer(from, to)) return
+  const allowed = transferTransitions[from].join(', ') || 'nothing: it is complete'
+  throw new ProblemError(
+    serviceCodes.state_conflict,
+    `The transfer is ${from} and cannot become ${to}; allowed: ${allowed}.`,
+    {
+      details: { status: from, allowed: transferTransitions[from] },
+    },
+  )
+}

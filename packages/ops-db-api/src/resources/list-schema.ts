@@ -1,0 +1,36 @@
+import type { FastifySchema } from 'fastify'
+import Type, { type TSchema } from 'typebox'
+import { documented } from '../documented.ts'
+import type { ColumnKind, Resource } from './resource.ts'
+
+const schemas: Readonly<Record<ColumnKind, TSchema>> = {
+  uuid: Type.String({ format: 'uuid' }),
+  integer: Type.Integer(),
+  bigint: Type.Integer(),
+  number: Type.Number(),
+  text: Type.String(),
+  timestamp: Type.String({ format: 'date-time' }),
+  boolean: Type.Boolean(),
+  json: Type.Unknown(),
+}
+
+/** The OpenAPI description of a list; the parameters themselves are parsed by `list-query.ts`. */
+export function listSchema(resource: Resource): FastifySchema {
+  const filters = Object.entries(resource.columns).filter(([, kind]) => kind !== 'json')
+  const byColumn = filters.map(([name, kind]) => [name, Type.Optional(schemas[kind])] as const)
+  return documented(resource.path, `List: ${resource.noun}s, pending ones included`, {
+    querystring: Type.Object({
+      ...Object.fromEntries(byColumn),
+      sort: Type.Optional(
+        Type.String({ description: `A column, descending with a minus. Default ${resource.defaultSort}.` }),
+      ),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
+      cursor: Type.Optional(Type.String({ description: 'next_cursor of the page before' })),
+      count: Type.Optional(
+        Type.Boolean({
+          description: 'Adds total. Filters also take .gte .lte .gt .lt .in after the column.',
+        }),
+      ),
+    }),
+  })
+}

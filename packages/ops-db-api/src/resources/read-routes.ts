@@ -1,0 +1,78 @@
+import type { FastifyInstance } from 'fastify'
+import type { Site } from 'outpost'
+import { outpostTokenOf, ProblemError } from 'outpost/fastify'
+import { documented } from '../documented.ts'
+import { serviceCodes } from '../service-codes.ts'
+import { rowJson } from './column-json.ts'
+import { writeCursor } from './cursor.ts'
+import { isFilterValue } from './filter-value.ts'
+import { type ListQuery, listQuery } from './list-query.ts'
+import { countSql, pageSql, sortTextColumn } from './list-sql.ts'
+import { listSchema } from './list-schema.ts'
+import { idKind, type Resource } from './resource.ts'
+
+/** `GET /<resource>` and `GET /<resource>/{id}`: merged reads, each item with the state of its newest transaction. */
+export function readRoutes(app: FastifyInstance, site: Site, resource: Resource): void {
+  app.get(`/${resource.path}`, { schema: listSchema(resource) }, async (request) => {
+    const query = listQuery(resource, request.query as Record<string, unknown>)
+    const token = outpostTokenOf(request)
+    return await readList(site, resource, query, token)
+  })
+
+  const one = documented(resource.path, `One ${resource.noun} by id`)
+  app.get<{ Params: { id: string } }>(`/${resource.path}/:id`, { schema: one }, async (request) =>
+    readOne(site, resource, request.params.id, outpostTokenOf(request)),
+  )
+}
+
+/** One page of a list. */
+export async function readList(site: Site, resource: Resource, query: ListQuery, token: string | undefined) {
+  const options = token === undefined ? {} : { token }
+  const page = pageSql(resource, query)
+  const { rows } = await site.read(page.text, page.values, options)
+  const shown = rows.slice(0, query.limit)
+  const last = rows.length > query.limit ? shown.at(-1) : undefined
+  return {
+    items: shown.map((row) => itemOf(site, resource, row)),
+    next_cursor: last === undefined ? null : cursorAfter(resource, query, last),
+    ...(query.withCount ? { total: await countOf(site, resource, query, options) } : {}),
+  }
+}
+
+/** One row by id. Errors: `not_found` where absence is proven, else `not_here_yet` (N21). */
+export async function readOne(site: Site, resource: Resource, id: string, token: string | undefined) {
+  if (!isFilterValue(idKind(resource), id)) {
+    throw new ProblemError('invalid_value', `The id of a ${resource.noun} is of type ${idKind(resource)}.`)
+  }
+  const found = await site.readRow(
+    resource.table,
+    { id: id.toLowerCase() },
+    token === undefined ? {} : { token },
+  )
+  if (found === undefined)
+    throw new ProblemError(serviceCodes.not_found, `There is no ${resource.noun} with id ${id}.`)
+  return { ...rowJson(resource, found.row), transaction_state: found.state }
+}
+
+function itemOf(site: Site, resource: Resource, row: Readonly<Record<string, unknown>>) {
+  return { ...rowJson(resource, row), transaction_state: site.rowState(resource.table, { id: row.id }) }
+}
+
+function cursorAfter(resource: Resource, query: ListQuery, row: Readonly<Record<string, unknown>>): string {
+  const value = row[sortTextColumn]
+  return writeCursor(resource, query.sort, {
+    value: value === null ? null : String(value),
+    id: String(row.id),
+  })
+}
+
+async function countOf(
+  site: Site,
+  resource: Resource,
+  query: ListQuery,
+  options: { readonly token?: string },
+): Promise<number> {
+  const { text, values } = countSql(resource, query)
+  const { rows } = await site.read<{ total: string }>(text, values, options)
+  return Number(rows[0]?.total ?? 0)
+}

@@ -1,0 +1,66 @@
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Site } from 'outpost'
+import { answerError, outpostPlugin } from 'outpost/fastify'
+import { installAuthentication, type TokenVerifier } from '../auth/authenticate.ts'
+import { executedUnitRoutes } from '../recording/executed-unit-routes.ts'
+import { fileRoutes } from '../recording/file-routes.ts'
+import { packageRoutes } from '../recording/package-routes.ts'
+import { recordingContext } from '../recording/recording-context.ts'
+import { transferRoutes } from '../recording/transfer-routes.ts'
+import { readRoutes } from '../resources/read-routes.ts'
+import { recordedResources } from '../resources/recorded-resources.ts'
+import { referenceResources } from '../resources/reference-resources.ts'
+import { referenceRoutes } from '../resources/reference-routes.ts'
+import { transferOverviewRoute } from '../resources/transfer-overview.ts'
+import { installBodyValidation } from './body-validation.ts'
+import { installOpenApi } from './open-api.ts'
+
+export interface ServerOptions {
+  readonly site: Site
+  readonly tokens: TokenVerifier
+  /** Fastify's logger setting. Default: silent. */
+  readonly logger?: FastifyServerOptions['logger']
+}
+
+/** Largest body: 10,000 files with every member at full length do not fit, a night's worth of usual ones does. */
+export const bodyLimitBytes = 8 * 1024 * 1024
+const requestTimeoutMs = 30_000
+const maxPathParameterLength = 200
+
+/** The service over an open site, not listening: `inject()` it, or `listen()`. */
+export async function buildServer({ site, tokens, logger = false }: ServerOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger,
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: 'idle',
+    // Accepted connections are answered while stopping; the site itself says when it takes no more.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: maxPathParameterLength },
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+  })
+  installAuthentication(app, tokens)
+  installBodyValidation(app)
+  await installOpenApi(app)
+  await app.register(outpostPlugin, { site })
+  await app.register((scope, _options, done) => {
+    serviceRoutes(scope, site)
+    done()
+  })
+  await app.ready()
+  return app
+}
+
+function serviceRoutes(app: FastifyInstance, site: Site): void {
+  const context = recordingContext(app, site)
+  executedUnitRoutes(context)
+  fileRoutes(context)
+  packageRoutes(context)
+  transferRoutes(context)
+  for (const resource of recordedResources) readRoutes(app, site, resource)
+  for (const resource of referenceResources) {
+    readRoutes(app, site, resource)
+    referenceRoutes(app, site, resource)
+  }
+  transferOverviewRoute(app, site)
+}
