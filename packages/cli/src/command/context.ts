@@ -1,0 +1,42 @@
+/** What a command may touch of the process around it: injected, so that a test can own all of it. */
+export interface CommandContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Data: what a script reads. */
+  readonly stdout: (text: string) => void
+  /** Progress and errors: what a person reads. */
+  readonly stderr: (text: string) => void
+  /** True when stderr is a terminal that can redraw a line. */
+  readonly isTerminal: boolean
+  /** Begins to listen for SIGINT, SIGTERM and SIGHUP and returns the signal that they abort. */
+  readonly stopSignal: () => AbortSignal
+  /** Set by a command whose answer is an exit code and not an error (`status`). */
+  readonly setExitCode: (code: number) => void
+}
+
+/**
+ * The context of this process. Only a command that runs until it is stopped asks for the stop signal: the others
+ * end at once on Ctrl-C, as any program does. Signals after the first are ignored, because npm and the terminal
+ * both send one and the clean-up has deadlines of its own.
+ */
+export function processContext(): CommandContext {
+  let controller: AbortController | undefined
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+    isTerminal: process.stderr.isTTY === true,
+    stopSignal: () => {
+      if (!controller) {
+        const stop = new AbortController()
+        for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort(name))
+        controller = stop
+      }
+      return controller.signal
+    },
+    setExitCode: (code) => {
+      process.exitCode = code
+    },
+  }
+}

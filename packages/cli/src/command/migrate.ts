@@ -1,0 +1,45 @@
+import { type Command, Option } from 'commander'
+import { opsDbMigrations } from '@outpost/ops-db-api'
+import { migrate, type MigrateResult, type MigrationStep, outpostMigrations } from 'outpost/migrate'
+import { withMain } from '../site/main-database.ts'
+import type { CommandContext } from './context.ts'
+import { examples } from './exit-codes.ts'
+import { jsonOption } from './options.ts'
+
+export function addMigrateCommand(program: Command, context: CommandContext): void {
+  program
+    .command('migrate')
+    .description(
+      'Install or upgrade schema, ledger and apply procedure on main (MAIN_DB_*). A replica is refused.',
+    )
+    .addOption(new Option('--dry-run', 'only say what would be installed'))
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(['outpost migrate --dry-run', 'MAIN_DB_HOST=main.example.org outpost migrate']),
+    )
+    .action(async (options: { readonly dryRun?: boolean; readonly json?: boolean }) => {
+      const isDryRun = options.dryRun === true
+      const result = await withMain(context, (client) =>
+        migrate(client, [outpostMigrations, opsDbMigrations], { isDryRun }),
+      )
+      context.stdout(
+        options.json
+          ? `${JSON.stringify({ ...result, dry_run: isDryRun })}\n`
+          : renderMigration(result, isDryRun),
+      )
+    })
+}
+
+/** What was installed, or would be, in order. */
+export function renderMigration(result: MigrateResult, isDryRun: boolean): string {
+  const verb = isDryRun ? 'would install' : 'installed'
+  if (result.installed.length === 0)
+    return `Nothing to install: all ${result.present.length} migrations are there.\n`
+  const lines = result.installed.map((step) => `${verb} ${describeStep(step)}\n`).join('')
+  return `${lines}${result.present.length} were there already.\n`
+}
+
+function describeStep(step: MigrationStep): string {
+  return `${step.namespace} ${String(step.number).padStart(3, '0')} ${step.name}`
+}

@@ -1,0 +1,59 @@
+import { loadConfiguration, serve } from '@outpost/ops-db-api'
+import { type Command, Option } from 'commander'
+import { configurationSources } from '../site/configuration-sources.ts'
+import { readyMessage } from '../supervise/supervised-process.ts'
+import type { CommandContext } from './context.ts'
+import { examples } from './exit-codes.ts'
+import { jsonOption } from './options.ts'
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+
+interface ServeCommandOptions {
+  readonly json?: boolean
+  readonly logLevel: (typeof logLevels)[number]
+}
+
+/** A stop that takes longer ends the process: what was acknowledged is in the journal. */
+const stopTimeoutMs = 15_000
+
+export function addServeCommand(program: Command, context: CommandContext): void {
+  program
+    .command('serve')
+    .description('Run a site until it is stopped, as the environment, .env and outpost.yaml describe it.')
+    .addOption(
+      new Option('--log-level <level>', 'what the log on stderr tells').choices(logLevels).default('info'),
+    )
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(['outpost serve', 'SITE_NAME=main SITE_TYPE=main PORT=8000 outpost serve']),
+    )
+    .action(async (options: ServeCommandOptions) => {
+      const stop = stopRequested(context)
+      const service = await serve(loadConfiguration(await configurationSources(context)), {
+        logLevel: options.logLevel,
+        handlesSignals: false,
+      })
+      const ready = { url: service.url, pid: process.pid }
+      context.stdout(
+        options.json ? `${JSON.stringify(ready)}\n` : `Site listens on ${ready.url} (pid ${ready.pid}).\n`,
+      )
+      process.send?.(readyMessage)
+      await stop
+      setTimeout(() => process.exit(1), stopTimeoutMs).unref()
+      await service.stop()
+      if (process.connected) process.disconnect()
+    })
+}
+
+/**
+ * Resolves when the site is to stop: on a signal, or when the parent that started it over an IPC channel is gone.
+ * Without the latter a kill of the parent would leave the site running for ever.
+ */
+function stopRequested(context: CommandContext): Promise<void> {
+  const signal = context.stopSignal()
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+    if (process.channel) process.once('disconnect', () => resolve())
+  })
+}

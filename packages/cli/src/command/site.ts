@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import { callSite, siteAddress } from '../site/site-client.ts'
+import type { CommandContext } from './context.ts'
+import { examples } from './exit-codes.ts'
+import { addSiteOptions, jsonOption, type SiteCommandOptions } from './options.ts'
+
+export function addSiteCommands(program: Command, context: CommandContext): void {
+  const site = program.command('site').description('Tell a site what only a person can decide.')
+  addSiteOptions(site.command('accept-main'))
+    .description(
+      'Accept the present main, which is no descendant of the one that the site wrote to before. Needs the scope admin.',
+    )
+    .addOption(jsonOption())
+    .addHelpText('after', examples(['outpost site accept-main --url http://127.0.0.1:8001']))
+    .action(async (options: SiteCommandOptions) => {
+      const answer = await callSite(siteAddress(options, context.env), '/site/accept-main', {
+        method: 'POST',
+      })
+      context.stdout(options.json ? `${JSON.stringify(answer)}\n` : 'The site accepts the present main.\n')
+    })
+}

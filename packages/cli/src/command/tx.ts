@@ -1,0 +1,56 @@
+import { type Command, Option } from 'commander'
+import { transactionStates } from 'outpost'
+import { renderTransaction, renderTransactions } from '../output/transactions.ts'
+import { openTransactionSource, type TransactionSourceOptions } from '../site/transaction-source.ts'
+import type { CommandContext } from './context.ts'
+import { examples } from './exit-codes.ts'
+import { addSiteOptions, jsonOption, wholeNumber } from './options.ts'
+
+interface ListOptions extends TransactionSourceOptions {
+  readonly json?: boolean
+  readonly state?: string
+  readonly limit: number
+  readonly after?: number
+}
+
+const defaultLimit = 50
+const maxLimit = 500
+
+export function addTxCommands(program: Command, context: CommandContext): void {
+  const tx = program
+    .command('tx')
+    .description('Ask where a transaction is: buffered, applied, replicated, rejected, parked.')
+  addSourceOptions(tx.command('list'))
+    .description('List the transactions of a site, oldest first.')
+    .addOption(new Option('--state <state>', 'only this state').choices(transactionStates))
+    .option('--limit <count>', 'how many', wholeNumber(1, maxLimit), defaultLimit)
+    .option('--after <seq>', 'go on after this seq', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples([
+        'outpost tx list --state rejected',
+        'outpost tx list --journal /var/lib/outpost/journal --json',
+      ]),
+    )
+    .action(async (options: ListOptions) => {
+      const page = await openTransactionSource(options, context.env).list(options)
+      context.stdout(options.json ? `${JSON.stringify(page)}\n` : renderTransactions(page))
+    })
+  addSourceOptions(tx.command('show'))
+    .description('Show one transaction: every step with its time, and what it writes.')
+    .argument('<id>', 'id of the transaction, as the answer to the write gave it')
+    .addOption(jsonOption())
+    .addHelpText('after', examples(['outpost tx show 0193a1c2-7d3e-7000-8000-0123456789ab']))
+    .action(async (id: string, options: TransactionSourceOptions & { readonly json?: boolean }) => {
+      const transaction = await openTransactionSource(options, context.env).show(id)
+      context.stdout(options.json ? `${JSON.stringify(transaction)}\n` : renderTransaction(transaction))
+    })
+}
+
+function addSourceOptions(command: Command): Command {
+  return addSiteOptions(command).option(
+    '--journal <folder>',
+    'read this journal folder instead of asking a site; it may be in use',
+  )
+}

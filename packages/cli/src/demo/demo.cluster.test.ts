@@ -1,0 +1,186 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort, isAlive, waitFor } from '@outpost/lab'
+import { Client } from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { callSite } from '../site/site-client.ts'
+import type { ReadyDemo } from './ready-line.ts'
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url))
+
+interface StartedDemo {
+  readonly process: ChildProcess
+  readonly demo: ReadyDemo
+  readonly readyAfterMs: number
+  readonly stdout: () => string
+}
+
+interface ObsUnit {
+  readonly id: string
+  readonly transaction_state: string
+}
+
+describe('npm start -- --json --no-night', () => {
+  /** Temporary folder of the demo alone, so that whatever it leaves can be seen. */
+  let temporary: string
+  let running: ChildProcess | undefined
+
+  beforeEach(() => {
+    temporary = mkdtempSync(join(tmpdir(), 'outpost-demo-test-'))
+  })
+  afterEach(async () => {
+    if (running) await interrupt(running)
+    running = undefined
+    rmSync(temporary, { recursive: true, force: true })
+  })
+
+  async function start(...options: string[]): Promise<StartedDemo> {
+    const startedAtMs = performance.now()
+    const child = spawn('npm', ['start', '--silent', '--', '--json', '--no-night', ...options], {
+      cwd: root,
+      env: { ...process.env, TMPDIR: temporary },
+      // A group of its own: a Ctrl-C is then sent to npm, its shell and the demo, as a terminal does.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    running = child
+    const output = { stdout: '', stderr: '' }
+    child.stdout?.on('data', (data: Buffer) => {
+      output.stdout += data.toString()
+    })
+    child.stderr?.on('data', (data: Buffer) => {
+      output.stderr += data.toString()
+    })
+    await waitFor(
+      () => {
+        if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${output.stderr}`)
+        return output.stdout.includes('\n')
+      },
+      { what: 'the ready line', deadlineMs: 30_000 },
+    )
+    return {
+      process: child,
+      demo: JSON.parse(output.stdout) as ReadyDemo,
+      readyAfterMs: performance.now() - startedAtMs,
+      stdout: () => output.stdout,
+    }
+  }
+
+  async function interrupt(child: ChildProcess): Promise<number | null> {
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+    process.kill(-child.pid!, 'SIGINT')
+    return ended
+  }
+
+  const record = (demo: ReadyDemo, notes: string) =>
+    callSite(demo.observatory, '/executed_obs_units/start', {
+      method: 'POST',
+      body: { obs_unit_id: 1, notes },
+    }) as Promise<ObsUnit>
+
+  const newest = async (site: ReadyDemo['main']) => {
+    const page = await callSite(site, '/executed_obs_units?sort=-start_time&limit=3')
+    return (page as { items: readonly ObsUnit[] }).items
+  }
+
+  const work = async (demo: ReadyDemo, action: string) => {
+    const response = await fetch(`${demo.link.url}${action}`, { method: 'POST' })
+    expect(response.status).toBe(200)
+  }
+
+  const pidOf = async (demo: ReadyDemo, site: 'main' | 'observatory') => {
+    const state = (await (await fetch(`${demo.link.url}/`)).json()) as Record<
+      string,
+      { readonly pid: number | null }
+    >
+    return state[site]?.pid
+  }
+
+  async function onMain(demo: ReadyDemo, id: string): Promise<number> {
+    const client = new Client({ connectionString: demo.main.database_url })
+    await client.connect()
+    try {
+      return (await client.query('SELECT FROM public.executed_obs_unit WHERE id = $1', [id])).rowCount ?? 0
+    } finally {
+      await client.end()
+    }
+  }
+
+  it('P1, P2, P3, P6: records with the link cut, survives kill -9, and reaches main once', async () => {
+    const { demo, process: child, readyAfterMs, stdout } = await start('--port', String(await freeBlock()))
+    expect(readyAfterMs).toBeLessThan(15_000)
+    expect(Object.keys(demo)).toEqual(['main', 'observatory', 'link'])
+    expect(Object.keys(demo.main)).toEqual(['url', 'token', 'database_url', 'pid'])
+
+    await work(demo, '/cut')
+    const unit = await record(demo, 'while the link is cut')
+    expect(unit.transaction_state).toBe('buffered')
+    expect(await newest(demo.observatory)).toMatchObject([{ id: unit.id, transaction_state: 'buffered' }])
+    expect(await onMain(demo, unit.id)).toBe(0)
+
+    process.kill(demo.observatory.pid, 'SIGKILL')
+    const pid = await waitFor(
+      async () => {
+        const now = await pidOf(demo, 'observatory')
+        return now !== demo.observatory.pid && now
+      },
+      { what: 'a new process of the observatory', deadlineMs: 15_000 },
+    )
+    expect(await isAlive(pid)).toBe(true)
+    await waitFor(async () => (await newest(demo.observatory))[0]?.id === unit.id, {
+      what: 'the record at the restarted site',
+      deadlineMs: 15_000,
+    })
+
+    await work(demo, '/restore')
+    await waitFor(async () => (await onMain(demo, unit.id)) === 1, {
+      what: 'the record on main',
+      deadlineMs: 15_000,
+    })
+    await waitFor(async () => (await newest(demo.observatory))[0]?.transaction_state === 'replicated', {
+      what: 'the record being confirmed',
+      deadlineMs: 15_000,
+    })
+
+    expect(await interrupt(child)).toBe(0)
+    expect(stdout().trim().split('\n')).toHaveLength(1)
+    for (const each of [demo.main.pid, demo.observatory.pid, pid]) expect(await isAlive(each)).toBe(false)
+    expect(readdirSync(temporary).filter((name) => name.startsWith('outpost-lab-'))).toEqual([])
+  })
+
+  it('goes on with the data of --dir, the journal included', async () => {
+    const base = String(await freeBlock())
+    const folder = join(temporary, 'kept')
+    const first = await start('--dir', folder, '--port', base)
+    await work(first.demo, '/cut')
+    const unit = await record(first.demo, 'kept in the journal')
+    expect(await interrupt(first.process)).toBe(0)
+    expect(existsSync(folder)).toBe(true)
+
+    const second = await start('--dir', folder, '--port', base)
+    expect(await newest(second.demo.observatory)).toMatchObject([{ id: unit.id }])
+    await waitFor(async () => (await onMain(second.demo, unit.id)) === 1, { what: 'the record on main' })
+  })
+
+  it('leaves no process when it is killed itself, and the next run with its folder starts', async () => {
+    const base = String(await freeBlock())
+    const folder = join(temporary, 'killed')
+    const { demo, process: child } = await start('--dir', folder, '--port', base)
+    const unit = await record(demo, 'before the kill')
+    process.kill(-child.pid!, 'SIGKILL')
+    await waitFor(async () => !(await isAlive(demo.main.pid)) && !(await isAlive(demo.observatory.pid)), {
+      what: 'the end of both sites',
+    })
+    const second = await start('--dir', folder, '--port', base)
+    expect(await newest(second.demo.observatory)).toMatchObject([{ id: unit.id }])
+  })
+})
+
+/** The first of ten ports that are free now. */
+async function freeBlock(): Promise<number> {
+  return (await freePort()) - 5
+}

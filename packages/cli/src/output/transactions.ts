@@ -1,0 +1,114 @@
+import { formatTime } from './quantity.ts'
+import { renderFacts, renderTable } from './table.ts'
+
+/** A transaction as a site's API shows it, the parts that the command prints. */
+export interface TransactionDocument {
+  readonly id: string
+  readonly state: string
+  readonly epoch: string
+  readonly seq: number
+  readonly buffered_at: string | null
+  readonly applied_at: string | null
+  readonly replicated_at: string | null
+  readonly position: string | null
+  readonly attempts: number
+  readonly redriven: number
+  readonly operation_count: number
+  readonly flags: readonly string[]
+  readonly depends_on: readonly number[]
+  readonly parked_by: readonly number[] | 'stuck' | null
+  readonly replaces: string | null
+  readonly actor: string | null
+  readonly rejection: {
+    readonly sqlstate: string | null
+    readonly constraint: string | null
+    readonly message: string | null
+    readonly detail: string | null
+  } | null
+  readonly operations?: readonly TransactionOperation[]
+}
+
+export interface TransactionOperation {
+  readonly kind: 'insert' | 'update' | 'delete'
+  readonly table: string
+  readonly row?: Readonly<Record<string, string | null>>
+  readonly key?: Readonly<Record<string, string | null>>
+  readonly set?: Readonly<Record<string, string | null>>
+}
+
+/** A page of transactions, oldest first. */
+export interface TransactionPage {
+  readonly items: readonly TransactionDocument[]
+  /** Where the next page goes on, null after the last one. */
+  readonly next_after: number | null
+}
+
+export function renderTransactions(page: TransactionPage): string {
+  if (page.items.length === 0) return 'No transactions.\n'
+  const table = renderTable<TransactionDocument>(
+    [
+      { title: 'SEQ', value: (transaction) => String(transaction.seq), align: 'right' },
+      { title: 'ID', value: (transaction) => transaction.id },
+      { title: 'STATE', value: (transaction) => transaction.state },
+      { title: 'BUFFERED', value: (transaction) => formatTime(transaction.buffered_at) },
+      { title: 'APPLIED', value: (transaction) => formatTime(transaction.applied_at) },
+      { title: 'REPLICATED', value: (transaction) => formatTime(transaction.replicated_at) },
+      { title: 'OPS', value: (transaction) => String(transaction.operation_count), align: 'right' },
+      { title: 'WHY', value: describeReason },
+    ],
+    page.items,
+  )
+  return page.next_after === null ? table : `${table}more: --after ${page.next_after}\n`
+}
+
+/** Every step of one transaction with its time, then what it writes (P12). */
+export function renderTransaction(transaction: TransactionDocument): string {
+  const facts = renderFacts([
+    ['id', transaction.id],
+    ['state', transaction.state],
+    ['seq', `${transaction.seq} of epoch ${transaction.epoch}`],
+    ['buffered', formatTime(transaction.buffered_at)],
+    ['applied', formatTime(transaction.applied_at)],
+    ['replicated', formatTime(transaction.replicated_at)],
+    ...optionalFacts(transaction),
+  ])
+  const operations = (transaction.operations ?? []).map((operation) => `  ${renderOperation(operation)}\n`)
+  return `${facts}${operations.length > 0 ? `operations\n${operations.join('')}` : ''}`
+}
+
+function optionalFacts(transaction: TransactionDocument): readonly (readonly [string, string])[] {
+  const facts: readonly (readonly [string, string])[] = [
+    ['position', transaction.position ?? ''],
+    ['attempts', transaction.attempts > 0 ? String(transaction.attempts) : ''],
+    ['redriven', transaction.redriven > 0 ? `${transaction.redriven} times: main had lost it` : ''],
+    ['flags', transaction.flags.join(', ')],
+    ['depends on', transaction.depends_on.join(', ')],
+    ['replaces', transaction.replaces ?? ''],
+    ['actor', transaction.actor ?? ''],
+    ['why', describeReason(transaction)],
+    ['detail', transaction.rejection?.detail ?? ''],
+  ]
+  return facts.filter(([, value]) => value !== '')
+}
+
+function describeReason({ rejection, parked_by: parkedBy }: TransactionDocument): string {
+  if (parkedBy === 'stuck') return 'stuck'
+  if (parkedBy !== null) return `waits for ${parkedBy.join(', ')}`
+  if (rejection === null) return ''
+  const constraint = rejection.constraint === null ? '' : ` (${rejection.constraint})`
+  return `${rejection.sqlstate ?? ''} ${rejection.message ?? ''}${constraint}`.trim()
+}
+
+function renderOperation({ kind, table, row, key, set }: TransactionOperation): string {
+  const parts = [`${kind} ${table}`]
+  if (key) parts.push(`where ${renderValues(key)}`)
+  if (row ?? set) parts.push(renderValues(row ?? set ?? {}))
+  return parts.join(' ')
+}
+
+/** Values come from clients: quoted as JSON, a control character cannot reach the terminal. */
+function renderValues(values: Readonly<Record<string, string | null>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(' ')
+}

@@ -1,0 +1,63 @@
+import { OutpostError, transactionStates, type TransactionState } from 'outpost'
+import { transactionDocument } from 'outpost/fastify'
+import { type JournalReader, readLmdbJournal } from 'outpost/site'
+import type { TransactionDocument, TransactionPage } from '../output/transactions.ts'
+import type { TransactionFilter, TransactionSource } from './transaction-source.ts'
+
+/** A journal folder, read as it is at this moment and never written to; a site may have it open. */
+export class JournalSource implements TransactionSource {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  list(filter: TransactionFilter): Promise<TransactionPage> {
+    return this.#read(async (journal) => {
+      const after = filter.after ?? 0
+      const seqs = seqsOf(journal, { ...filter, after })
+      const items = (await journal.getMany(seqs)).map((record) => describe(journal, record))
+      return { items, next_after: items.length < filter.limit ? null : (items.at(-1)?.seq ?? null) }
+    })
+  }
+
+  show(id: string): Promise<TransactionDocument> {
+    return this.#read(async (journal) => {
+      const record = await journal.findById(id.toLowerCase())
+      if (!record) {
+        throw new OutpostError(
+          'transaction_unknown',
+          `The journal in ${this.#path} has no transaction ${id}.`,
+        )
+      }
+      return { ...describe(journal, record), operations: record.operations }
+    })
+  }
+
+  async #read<Answer>(ask: (journal: JournalReader) => Promise<Answer>): Promise<Answer> {
+    const journal = await readLmdbJournal(this.#path)
+    try {
+      return await ask(journal)
+    } finally {
+      await journal.stop()
+    }
+  }
+}
+
+type JournalRecord = Awaited<ReturnType<JournalReader['getMany']>>[number]
+
+function describe(journal: JournalReader, record: JournalRecord): TransactionDocument {
+  // The same document as the site answers, so that a script need not care where it came from.
+  return transactionDocument({ record, status: journal.status(record.seq) }) as unknown as TransactionDocument
+}
+
+function seqsOf(
+  journal: JournalReader,
+  filter: TransactionFilter & { readonly after: number },
+): readonly number[] {
+  const state = transactionStates.find((known): known is TransactionState => known === filter.state)
+  if (state) return journal.seqsIn(state, { after: filter.after, limit: filter.limit })
+  const first = Math.max(journal.firstSeq, filter.after + 1)
+  const count = Math.max(0, Math.min(filter.limit, journal.lastSeq - first + 1))
+  return Array.from({ length: count }, (_, index) => first + index)
+}

@@ -1,0 +1,75 @@
+import { databaseOf, loadConfiguration } from '@outpost/ops-db-api'
+import { OutpostError } from 'outpost'
+import type { SiteDatabase } from 'outpost/site'
+import { Client, type ClientConfig, DatabaseError } from 'pg'
+import type { CommandContext } from '../command/context.ts'
+import { configurationSources } from './configuration-sources.ts'
+
+const connectTimeoutMs = 10_000
+
+/** What a command on main does not need, though a site would: only `MAIN_DB_*` must be given. */
+const notNeeded = { SITE_NAME: 'main', SITE_TYPE: 'main', SECRET_KEY: 'not needed by this command' }
+
+/**
+ * Connects to main as the settings say (`MAIN_DB_*`), directly or through a session-mode pooler, and ends the
+ * connection afterwards. Errors: `config_invalid`, `main_unreachable`.
+ */
+export async function withMain<Result>(
+  context: CommandContext,
+  use: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const sources = await configurationSources(context)
+  const database = databaseOf(loadConfiguration({ ...sources, env: { ...sources.env, ...notNeeded } }).main)
+  return withClient(clientConfig(database), use, (cause) => connectionError(database, cause))
+}
+
+/** Opens one connection, hands it over and ends it. */
+export async function withClient<Result>(
+  config: ClientConfig,
+  use: (client: Client) => Promise<Result>,
+  explain: (error: unknown) => unknown = (error) => error,
+): Promise<Result> {
+  const client = new Client({ connectionTimeoutMillis: connectTimeoutMs, ...config })
+  // A server that goes away is reported by the query that was running.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+  } catch (error) {
+    throw explain(error)
+  }
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function clientConfig({ host, port, user, password, database, ssl }: SiteDatabase): ClientConfig {
+  return {
+    host,
+    port,
+    user,
+    database,
+    ...(password === undefined ? {} : { password }),
+    ssl: ssl === undefined || ssl === 'disable' ? false : { rejectUnauthorized: ssl === 'verify-full' },
+    application_name: 'outpost',
+  }
+}
+
+/** A server that refuses us is configured wrongly; one that does not answer is away. */
+function connectionError({ host, port, user, database }: SiteDatabase, cause: unknown): OutpostError {
+  const place = `${user}@${host}:${port}/${database}`
+  const reason =
+    cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause)
+  const isRefusal = cause instanceof DatabaseError && /^(28|3D)/.test(cause.code ?? '')
+  if (isRefusal) {
+    return new OutpostError('config_invalid', `Main refuses the connection ${place}: ${reason}.`, {
+      hint: 'Check MAIN_DB_USER, MAIN_DB_PASSWORD and MAIN_DB_NAME.',
+      cause,
+    })
+  }
+  return new OutpostError('main_unreachable', `Main does not answer at ${place}: ${reason}.`, {
+    hint: 'Check MAIN_DB_HOST and MAIN_DB_PORT, and whether the server runs.',
+    cause,
+  })
+}

@@ -1,0 +1,49 @@
+import type { TransactionDocument, TransactionPage } from '../output/transactions.ts'
+import { JournalSource } from './journal-source.ts'
+import { callSite, type SiteAddress, siteAddress } from './site-client.ts'
+
+export interface TransactionSourceOptions {
+  readonly url?: string
+  readonly token?: string
+  readonly journal?: string
+}
+
+export interface TransactionFilter {
+  readonly state?: string
+  readonly limit: number
+  readonly after?: number
+}
+
+/** Where `outpost tx` looks: a running site, or a journal folder. */
+export interface TransactionSource {
+  list(filter: TransactionFilter): Promise<TransactionPage>
+  /** Error: `transaction_unknown`. */
+  show(id: string): Promise<TransactionDocument>
+}
+
+export function openTransactionSource(
+  options: TransactionSourceOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): TransactionSource {
+  if (options.journal !== undefined) return new JournalSource(options.journal)
+  return new SiteSource(siteAddress(options, env))
+}
+
+class SiteSource implements TransactionSource {
+  readonly #site: SiteAddress
+
+  constructor(site: SiteAddress) {
+    this.#site = site
+  }
+
+  async list(filter: TransactionFilter): Promise<TransactionPage> {
+    const query = new URLSearchParams({ limit: String(filter.limit) })
+    if (filter.state !== undefined) query.set('state', filter.state)
+    if (filter.after !== undefined) query.set('after', String(filter.after))
+    return (await callSite(this.#site, `/transactions?${query.toString()}`)) as TransactionPage
+  }
+
+  async show(id: string): Promise<TransactionDocument> {
+    return (await callSite(this.#site, `/transactions/${encodeURIComponent(id)}`)) as TransactionDocument
+  }
+}
