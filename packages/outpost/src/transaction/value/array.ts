@@ -20,7 +20,9 @@ export function arrayText(value: unknown, type: ColumnType, encode: Encode): str
   const delimiter = element.base === 'box' ? ';' : ','
   const lengths: number[] = []
   const text = write(input, 0)
-  return lengths.includes(0) ? '{}' : text
+  if (!lengths.includes(0)) return text
+  // PostgreSQL before 17 cannot read `{{}}`; nested empty JavaScript arrays mean the empty array all the same.
+  return typeof value === 'string' && lengths.length > 1 ? refuse(value, 'has an empty dimension') : '{}'
 
   function write(items: readonly unknown[], depth: number): string {
     if (depth >= maximumDimensions) refuse(value, `has more than ${maximumDimensions} dimensions`)

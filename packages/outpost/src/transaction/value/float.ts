@@ -78,10 +78,26 @@ function firstInside(
   test: (text: string, magnitude: number) => boolean,
 ): readonly [string, number] {
   for (let fraction = from; fraction < most - 1; fraction++) {
-    const text = magnitude.toExponential(fraction)
+    const text = roundHalfEven(magnitude, fraction)
     if (test(text, magnitude)) return split(text)
   }
-  return split(magnitude.toExponential(most - 1))
+  return split(roundHalfEven(magnitude, most - 1))
+}
+
+/** toExponential takes the larger of two equally near decimals; PostgreSQL takes the even one. */
+function roundHalfEven(magnitude: number, fraction: number): string {
+  const text = magnitude.toExponential(fraction)
+  const at = text.indexOf('e')
+  const last = text.charCodeAt(at - 1) - 48
+  if (last % 2 === 0) return text
+  const even = `${text.slice(0, at - 1)}${last - 1}`
+  const isTie = magnitude.toExponential(Math.min(100, fraction + 40)).startsWith(`${even}5`)
+  return isTie && hasOnlyZerosAfter(magnitude, fraction + 1) ? even + text.slice(at) : text
+}
+
+function hasOnlyZerosAfter(magnitude: number, fraction: number): boolean {
+  const long = magnitude.toExponential(100)
+  return /^0*$/.test(long.slice(fraction + 2, long.indexOf('e')))
 }
 
 /**

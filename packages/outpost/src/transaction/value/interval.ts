@@ -28,6 +28,9 @@ const units: Readonly<Record<string, readonly [keyof Interval, number]>> = {
   year: ['months', 12],
 }
 
+const shortNames: Readonly<Record<string, string>> = { sec: 'second', min: 'minute', mon: 'month' }
+const clockUnits = ['second', 'minute', 'hour'] as const
+
 const allFields = 0x7fff
 
 /**
@@ -66,9 +69,11 @@ function parseIso(text: string): Interval | undefined {
 function parseWords(text: string): Interval | undefined {
   const interval: Interval = { months: 0, days: 0, us: 0 }
   const words = text.split(/\s+/)
+  const seen = new Set<string>()
   for (let i = 0; i < words.length; i++) {
-    if (i === words.length - 1 && addClock(interval, words[i]!)) return interval
-    if (!addUnit(interval, words[i]!, words[++i] ?? '')) return undefined
+    const isClockFree = !clockUnits.some((unit) => seen.has(unit))
+    if (i === words.length - 1 && isClockFree && addClock(interval, words[i]!)) return interval
+    if (!addUnit(interval, words[i]!, words[++i] ?? '', seen)) return undefined
   }
   return interval
 }
@@ -82,9 +87,14 @@ function addClock(interval: Interval, word: string): boolean {
   return true
 }
 
-function addUnit(interval: Interval, count: string, word: string): boolean {
-  const unit = units[word.toLowerCase().replace(/s$/, '')]
+/** Each unit at most once, as PostgreSQL wants it. */
+function addUnit(interval: Interval, count: string, word: string, seen: Set<string>): boolean {
+  const name = word.toLowerCase().replace(/s$/, '')
+  const unit = Object.hasOwn(units, name) ? units[name] : undefined
   if (unit === undefined || !/^[+-]?\d{1,15}$/.test(count)) return false
+  const field = shortNames[name] ?? name
+  if (seen.has(field)) return false
+  seen.add(field)
   interval[unit[0]] += Number(count) * unit[1]
   return true
 }

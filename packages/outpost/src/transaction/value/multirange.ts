@@ -26,10 +26,17 @@ function join(ranges: Range[], subtype: ColumnType): Range[] {
   for (const range of ranges) {
     const last = joined.at(-1)
     if (last === undefined || !isJoined(last.upper, range.lower, subtype)) joined.push(range)
-    else if (compareUpper(range.upper, last.upper, subtype) > 0)
-      joined[joined.length - 1] = { ...last, upper: range.upper }
+    else joined[joined.length - 1] = union(last, range, subtype)
   }
   return joined
+}
+
+/** Of equal bounds the later one's spelling stays (`1.50` and `1.5`), as in `range_union_internal`. */
+function union(left: Range, right: Range, subtype: ColumnType): Range {
+  return {
+    lower: compareLower(left.lower, right.lower, subtype) < 0 ? left.lower : right.lower,
+    upper: compareUpper(left.upper, right.upper, subtype) > 0 ? left.upper : right.upper,
+  }
 }
 
 function splitRanges(text: string): readonly string[] {

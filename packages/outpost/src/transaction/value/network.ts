@@ -50,8 +50,7 @@ function hasBitsBeyond(words: readonly number[], bits: number): boolean {
 /** `inet_net_ntop`: the first longest run of two or more zero words is cut; IPv4 inside IPv6 keeps its dots. */
 function formatIpv6(words: readonly number[]): string {
   const [start, length] = longestZeros(words)
-  const isEmbedded =
-    start === 0 && (length === 6 || (length === 7 && words[7] !== 1) || (length === 5 && words[5] === 0xffff))
+  const isEmbedded = start === 0 && (length === 6 || (length === 5 && words[5] === 0xffff))
   const parts = words.slice(0, isEmbedded ? 6 : 8).map((word) => word.toString(16))
   if (isEmbedded) parts.push(`${words[6]! >> 8}.${words[6]! & 255}.${words[7]! >> 8}.${words[7]! & 255}`)
   if (length < 2) return parts.join(':')

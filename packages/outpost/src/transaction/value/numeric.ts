@@ -2,19 +2,19 @@ import type { ColumnType } from '../../postgres/catalog.ts'
 import { formatDecimal, parseDecimal, roundDecimal, wholeDigits } from './decimal.ts'
 import { refuse } from './value-problem.ts'
 
-const specials: Readonly<Record<string, string>> = {
-  nan: 'NaN',
-  inf: 'Infinity',
-  '+inf': 'Infinity',
-  '-inf': '-Infinity',
-  infinity: 'Infinity',
-  '+infinity': 'Infinity',
-  '-infinity': '-Infinity',
-}
+const specials: ReadonlyMap<string, string> = new Map([
+  ['nan', 'NaN'],
+  ['inf', 'Infinity'],
+  ['+inf', 'Infinity'],
+  ['-inf', '-Infinity'],
+  ['infinity', 'Infinity'],
+  ['+infinity', 'Infinity'],
+  ['-infinity', '-Infinity'],
+])
 
 /** NaN and the infinities as PostgreSQL writes them, or undefined. */
 export function specialNumber(text: string): string | undefined {
-  return text.length > 9 || text.length < 3 ? undefined : specials[text.toLowerCase()]
+  return text.length > 9 || text.length < 3 ? undefined : specials.get(text.toLowerCase())
 }
 
 /** Precision and scale of a `numeric` modifier (`numeric(10,2)`); the scale is an 11-bit signed number since 15. */

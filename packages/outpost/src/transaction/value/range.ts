@@ -1,8 +1,8 @@
 import type { ColumnType } from '../../postgres/catalog.ts'
-import { civilFromDays } from './calendar.ts'
+import { endOfDates } from './calendar.ts'
 import { checkText } from './check-text.ts'
 import { readQuotable } from './composite.ts'
-import { parseDays } from './date-time-parts.ts'
+import { formatDays, parseDays } from './date-time-parts.ts'
 import { type Bound, compareValues, type Range } from './range-order.ts'
 import { refuse } from './value-problem.ts'
 
@@ -62,19 +62,19 @@ export function parseRange(text: string, subtype: ColumnType, encode: Encode): R
 
 function canonical(range: Range, subtype: ColumnType): Range | undefined {
   const isDiscrete = subtype.base === 'int4' || subtype.base === 'int8' || subtype.base === 'date'
-  checkOrder(range, subtype)
+  const order = boundOrder(range, subtype)
+  if (order === 0 && !(range.lower.isInclusive && range.upper.isInclusive)) return undefined
   const { lower, upper } = isDiscrete ? discrete(range, subtype.base) : range
   if (lower.value === undefined || upper.value === undefined) return { lower, upper }
-  const order = compareValues(lower.value, upper.value, subtype)
-  const isEmpty = order > 0 || (order === 0 && !(lower.isInclusive && upper.isInclusive))
+  const isEmpty = isDiscrete && !upper.isInclusive && compareValues(lower.value, upper.value, subtype) >= 0
   return isEmpty ? undefined : { lower, upper }
 }
 
-function checkOrder({ lower, upper }: Range, subtype: ColumnType): void {
-  if (lower.value === undefined || upper.value === undefined) return
-  if (compareValues(lower.value, upper.value, subtype) > 0) {
-    refuse(lower.value, `is greater than the upper bound of its range, ${upper.value}`)
-  }
+/** Order of the bounds as given; undefined when one is infinite. Bounds the wrong way round are refused. */
+function boundOrder({ lower, upper }: Range, subtype: ColumnType): number | undefined {
+  if (lower.value === undefined || upper.value === undefined) return undefined
+  const order = compareValues(lower.value, upper.value, subtype)
+  return order > 0 ? refuse(lower.value, 'is greater than the upper bound of its range') : order
 }
 
 function discrete({ lower, upper }: Range, base: string): Range {
@@ -107,9 +107,8 @@ function nextDay(value: string): string {
   const match = /^(\d+)-(\d\d)-(\d\d)( BC)?$/.exec(value) ?? refuse(value, 'is not a date')
   const days =
     parseDays(match[1]!, match[2]!, match[3]!, match[4] !== undefined) ?? refuse(value, 'is not a date')
-  const { year, month, day } = civilFromDays(days + 1)
-  const shown = String(year > 0 ? year : 1 - year).padStart(4, '0')
-  return `${shown}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}${year > 0 ? '' : ' BC'}`
+  if (days + 1 >= endOfDates) refuse(value, 'is too late to be a bound of this range')
+  return formatDays(days + 1).join('')
 }
 
 export function formatRange(range: Range | undefined): string {
