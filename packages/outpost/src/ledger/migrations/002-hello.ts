@@ -57,7 +57,7 @@ LANGUAGE sql VOLATILE AS $$
     AND l.pid <> pg_backend_pid() AND a.usename = current_user
 $$;
 
-CREATE FUNCTION outpost.hello(p_site text, p_epoch uuid, p_earlier uuid[] DEFAULT '{}') RETURNS jsonb
+CREATE FUNCTION outpost.hello(p_site text, p_epoch uuid, p_earlier uuid[] DEFAULT '{}', p_remembered uuid DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
   v_lineage uuid;
@@ -66,6 +66,10 @@ DECLARE
 BEGIN
   IF pg_is_in_recovery() THEN
     RETURN jsonb_build_object('kind', 'recovery');
+  END IF;
+  -- A main that does not descend from the one that the site wrote to is not touched before the operator accepts it (N4).
+  IF p_remembered IS NOT NULL AND NOT EXISTS (SELECT FROM outpost.lineage WHERE id = p_remembered) THEN
+    RETURN jsonb_build_object('kind', 'stranger') || to_jsonb(outpost.server_identity());
   END IF;
   v_lineage := outpost.ensure_lineage();
   IF current_setting('lock_timeout') = '0' THEN

@@ -309,7 +309,7 @@ BEGIN
   PERFORM set_config('synchronous_commit', CASE v_sync WHEN 'off' THEN 'local' ELSE v_sync END, true);
   COMMIT;
   SELECT jsonb_build_object(
-    'kind', 'done', 'stopped', v_stopped, 'outcomes', to_jsonb(v_outcomes), 'streak', jsonb_build_object('key', v_streak_key, 'count', v_streak),
+    'kind', 'done', 'stopped', v_stopped, 'taken', CASE WHEN v_stopped = 'taken' THEN v_epochs[v_e] END, 'outcomes', to_jsonb(v_outcomes), 'streak', jsonb_build_object('key', v_streak_key, 'count', v_streak),
     'flush', pg_current_wal_flush_lsn()::text, 'system', s.system_identifier, 'timeline', s.timeline, 'lineage', v_lineage,
     'isPaused', v_is_paused, 'now', v_now
   ) INTO p_result FROM outpost.server_identity() s;

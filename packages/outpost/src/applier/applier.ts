@@ -1,0 +1,360 @@
+import { OutpostError } from '../errors/outpost-error.ts'
+import type { StatusChange } from '../journal/journal.ts'
+import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { ApplierAlarm, ApplierOptions, ApplierState } from './applier-options.ts'
+import { backoffMs } from './backoff.ts'
+import { EpochMoves } from './epoch-moves.ts'
+import { findMissing, redrive } from './ledger-comparison.ts'
+import type { HelloAnswer, MainSession } from './main-session.ts'
+import { Parking } from './parking.ts'
+import { type Contact, Sender, type SendResult } from './sender.ts'
+import { seqsOf } from './seq-ranges.ts'
+
+type Welcome = Extract<HelloAnswer, { readonly kind: 'welcome' }>
+
+const lineageFact = 'lineage'
+/** Fences closer together than this make the next contact wait longer. */
+const fenceWindowMs = 60_000
+
+/**
+ * Drains the journal into main.
+ *
+ * States: stopped → `start()` → waiting ⇄ running ⇄ idle, blocked while somebody must act → `stop()` → stopped.
+ * Invariants: at most one CALL is under way; before anything is sent over a new connection, everything retained was
+ * compared with main's ledger and what is missing stands in line again (N6); connectivity never costs a transaction
+ * an attempt (P2).
+ *
+ * @example
+ * const applier = new Applier({ site, journal, clock, openSession: pgMainSessions({ config, clock }), random: Math.random, rules })
+ * applier.start()
+ * journal.onDurable(() => applier.wake())
+ */
+export class Applier {
+  readonly #options: ApplierOptions
+  readonly #moves: EpochMoves
+  readonly #parking: Parking
+  readonly #sender: Sender
+  #stopping = new AbortController()
+  #running: Promise<void> | undefined
+  #wakeup = new AbortController()
+  #isWoken = false
+  #state: ApplierState = { kind: 'stopped' }
+  #session: MainSession | undefined
+  #isAccepting = false
+  #failures = 0
+  #fences: readonly number[] = []
+  #link: 'connected' | 'unreachable' | undefined
+  #lastAlarm: string | undefined
+
+  constructor(options: ApplierOptions) {
+    this.#options = options
+    this.#moves = new EpochMoves(options.journal)
+    this.#parking = new Parking(options.journal)
+    this.#sender = new Sender(options, this.#moves, this.#parking)
+  }
+
+  get state(): ApplierState {
+    return this.#state
+  }
+
+  /** The epoch under which a record of this epoch stands in the ledger. */
+  epochOf(epoch: string): string {
+    return this.#moves.current(epoch)
+  }
+
+  start(): void {
+    if (this.#running !== undefined) return
+    this.#stopping = new AbortController()
+    this.#running = this.#run()
+  }
+
+  /** Ends the connection and returns when the loop has ended; what was sent and not answered is found at restart. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#wakeup.abort()
+    await this.#session?.close()
+    await this.#running
+    this.#running = undefined
+    this.#state = { kind: 'stopped' }
+  }
+
+  /** Something was appended: an idle applier sends it at once. */
+  wake(): void {
+    this.#isWoken = true
+    if (this.#state.kind === 'idle') this.#wakeup.abort()
+  }
+
+  /** The cause of an alarm is mended: try again now. */
+  resume(): void {
+    this.#sender.reset()
+    this.#lastAlarm = undefined
+    this.#state = { kind: 'waiting', reason: 'resumed' }
+    this.#wakeup.abort()
+  }
+
+  /** The operator's word that the present main is the right one, although it does not descend from the last (N4). */
+  acceptMain(): void {
+    this.#isAccepting = true
+    this.resume()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const contact = await this.#contact()
+        if (contact !== undefined) await this.#serve(contact)
+      } catch (error) {
+        await this.#recover(error)
+      }
+      await this.#drop()
+    }
+  }
+
+  /** Connects, says hello and brings journal and ledger together; undefined when it must wait, which it did. */
+  async #contact(): Promise<Contact | undefined> {
+    const { clock, journal, site } = this.#options
+    const session = await this.#options.openSession(this.#stopping.signal)
+    this.#session = session
+    const startedMs = clock.monotonicMs()
+    const answer = await session.hello({
+      site,
+      epoch: journal.epoch,
+      earlier: journal.epochs
+        .map(({ epoch }) => epoch)
+        .filter((epoch) => epoch !== journal.epoch)
+        .slice(-100),
+      remembered: this.#isAccepting ? undefined : journal.getFact(lineageFact),
+    })
+    this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
+    switch (answer.kind) {
+      case 'recovery':
+        throw new OutpostError('main_unreachable', 'Main is in recovery: it takes no writes for the moment.')
+      case 'stranger':
+        await this.#block(strangerAlarm(answer))
+        return undefined
+      case 'fenced':
+        await journal.openEpoch()
+        await this.#fenced()
+        return undefined
+      case 'welcome':
+        return await this.#welcomed(session, answer)
+    }
+  }
+
+  async #welcomed(session: MainSession, answer: Welcome): Promise<Contact> {
+    const { journal } = this.#options
+    const contact = { session, term: answer.term, lineage: answer.lineage, isRedriven: answer.isRedriven }
+    const isChanged = journal.getFact(lineageFact) !== answer.lineage
+    this.#sender.forgetTold()
+    const redriven = await this.#compare(session)
+    if (isChanged) await journal.setFact(lineageFact, answer.lineage)
+    this.#isAccepting = false
+    await this.#options.onLineage?.({ lineage: answer.lineage, chain: answer.chain, isChanged, redriven })
+    this.#noteLink('connected')
+    this.#options.onPosition?.(answer.position)
+    return contact
+  }
+
+  async #compare(session: MainSession): Promise<number> {
+    const { journal, site } = this.#options
+    const missing = await findMissing(journal, session, site, this.#moves)
+    if (missing.length === 0) return 0
+    const count = await redrive(journal, missing, async (records) => await this.#options.onRedrive?.(records))
+    this.#sender.noteRedriven(seqsOf(missing))
+    this.#notify(missing.map(({ from, to }) => ({ from, to, status: { state: 'buffered' as const } })))
+    return count
+  }
+
+  /** Sends while there is something to send; returns when a new hello is needed. */
+  async #serve(contact: Contact): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#isWoken = false
+      this.#state = { kind: 'running' }
+      this.#notify(await this.#parking.releaseStuck(this.#options.clock.monotonicMs()))
+      const result = await this.#sender.send(contact)
+      const isContinued = await this.#act(result, contact)
+      if (!isContinued) return
+    }
+  }
+
+  /** False when the contact is over. */
+  async #act(result: SendResult, contact: Contact): Promise<boolean> {
+    switch (result.kind) {
+      case 'idle':
+        await this.#idle(contact)
+        return true
+      case 'lineage':
+        return false
+      case 'gap':
+        this.#sender.forgetTold()
+        await this.#compare(contact.session)
+        return true
+      case 'fenced':
+        await this.#fenced()
+        return false
+      case 'done':
+        this.#failures = 0
+        this.#lastAlarm = undefined
+        this.#options.onPosition?.(result.answer.position)
+        if (result.answer.stopped === 'streak') {
+          await this.#block(rejectionsAlarm(result.answer.streak.key ?? ''), true)
+          return false
+        }
+        if (result.answer.takenEpoch !== undefined) {
+          await this.#moveEpoch(result.answer.takenEpoch)
+          return false
+        }
+        return true
+    }
+  }
+
+  /** N2: seqs of this epoch stand for other transactions on main; they go under a new epoch, by id. */
+  async #moveEpoch(taken: string): Promise<void> {
+    const fresh = await this.#options.journal.openEpoch()
+    await this.#moves.move(taken, fresh)
+    this.#alarm(fencedAlarm)
+  }
+
+  async #idle(contact: Contact): Promise<void> {
+    const { clock, site } = this.#options
+    const nowMs = clock.monotonicMs()
+    const dueMs = Math.max(0, (this.#sender.nextDueMs ?? Number.POSITIVE_INFINITY) - nowMs)
+    const pauseMs = Math.min(this.#options.idleIntervalMs ?? 1_000, dueMs)
+    this.#state = { kind: 'idle' }
+    if (!this.#isWoken) await this.#pause(pauseMs)
+    if (this.#isWoken || this.#stopping.signal.aborted) return
+    const startedMs = clock.monotonicMs()
+    const beat = await contact.session.beat(site)
+    this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
+    this.#options.onPosition?.(beat.position)
+  }
+
+  /** Another life of the journal, or another applier, has taken over: with care, because it may do so again. */
+  async #fenced(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#fences = [...this.#fences.filter((atMs) => nowMs - atMs < fenceWindowMs), nowMs].slice(-10)
+    this.#alarm(fencedAlarm)
+    await this.#wait(
+      'another applier of this site has taken over',
+      backoffMs(this.#fences.length, this.#options.random(), { firstMs: 500, capMs: 30_000 }),
+    )
+  }
+
+  /** N11: what to do about an error depends on its class alone. */
+  async #recover(error: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    const kind = classify(error)
+    const suspect = this.#sender.failed(kind === 'connectivity' || kind === 'configuration')
+    const alarm = configurationAlarm(error, kind === 'configuration')
+    if (alarm !== undefined) return await this.#block(alarm)
+    if (kind === 'connectivity') this.#noteLink('unreachable', messageOf(error))
+    if (suspect !== undefined) await this.#park(suspect, error)
+    this.#failures++
+    await this.#wait(
+      messageOf(error),
+      backoffMs(this.#failures, this.#options.random(), this.#options.backoff),
+    )
+  }
+
+  async #park(seq: Seq, error: unknown): Promise<void> {
+    const retryAtMs = this.#options.clock.monotonicMs() + (this.#options.stuckRetryMs ?? 60_000)
+    this.#notify(await this.#parking.parkStuck(seq, retryAtMs))
+    this.#alarm(stuckAlarm(seq, messageOf(error)), true)
+  }
+
+  async #block(alarm: ApplierAlarm, isFinal = false): Promise<void> {
+    this.#alarm(alarm)
+    this.#state = { kind: 'blocked', alarm, isFinal }
+    await this.#drop()
+    do await this.#pause(this.#options.configurationRetryMs ?? 30_000)
+    while (isFinal && this.#state.kind === 'blocked' && !this.#stopping.signal.aborted)
+  }
+
+  async #wait(reason: string, ms: number): Promise<void> {
+    this.#state = { kind: 'waiting', reason }
+    await this.#pause(ms)
+  }
+
+  async #pause(ms: number): Promise<void> {
+    this.#wakeup = new AbortController()
+    if (this.#stopping.signal.aborted) return
+    await this.#options.clock.sleep(ms, this.#wakeup.signal)
+  }
+
+  async #drop(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    await session?.close()
+  }
+
+  #noteLink(link: 'connected' | 'unreachable', reason?: string): void {
+    if (this.#link === link) return
+    this.#link = link
+    this.#options.onLink?.(link, reason)
+  }
+
+  /** The same alarm is raised once until something succeeded. */
+  #alarm(alarm: ApplierAlarm, isAlwaysNew = false): void {
+    if (!isAlwaysNew && this.#lastAlarm === alarm.code) return
+    this.#lastAlarm = alarm.code
+    this.#options.onAlarm?.(alarm)
+  }
+
+  #notify(changes: readonly StatusChange[]): void {
+    if (changes.length > 0) this.#options.onStatus?.(changes)
+  }
+}
+
+const fencedAlarm: ApplierAlarm = {
+  code: 'epoch_fenced',
+  message: 'Main knows this life of the journal, or this applier, as ended: another one has taken over.',
+  hint: 'Look for a second process of this site or a restored copy of its journal. Nothing is lost or doubled meanwhile.',
+}
+
+function strangerAlarm(answer: { readonly system: string; readonly timeline: number }): ApplierAlarm {
+  return {
+    code: 'lineage_refused',
+    message: `Main (system ${answer.system}, timeline ${answer.timeline}) does not descend from the server that this site wrote to.`,
+    hint: 'Check which server is the right one, then run `outpost site accept-main`.',
+  }
+}
+
+function rejectionsAlarm(message: string): ApplierAlarm {
+  return {
+    code: 'rejections',
+    message: `Ten transactions in a row were rejected for the same reason: ${message}`,
+    hint: 'Compare the schema of main with what the site records, mend it, then resume the applier.',
+  }
+}
+
+function stuckAlarm(seq: Seq, reason: string): ApplierAlarm {
+  return {
+    code: 'stuck',
+    message: `Transaction ${seq} fails again and again: ${reason}`,
+    hint: 'It is tried again every minute; what does not depend on it goes on. Look at main for the cause.',
+  }
+}
+
+/** The schema that the applier needs is not there: no transaction is to blame. */
+const missingSchema = new Set(['42883', '3F000', '42P01'])
+
+function configurationAlarm(error: unknown, isConfiguration: boolean): ApplierAlarm | undefined {
+  if (missingSchema.has(sqlstateOf(error) ?? '')) {
+    return {
+      code: 'not_migrated',
+      message: `Main lacks the Outpost schema: ${messageOf(error)}`,
+      hint: 'Run `outpost migrate` against main.',
+    }
+  }
+  if (!isConfiguration) return undefined
+  return {
+    code: 'configuration',
+    message: `Main refuses the site: ${messageOf(error)}`,
+    hint: 'Check user, password and grants of the site; see `grantSite`.',
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

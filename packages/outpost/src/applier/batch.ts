@@ -1,0 +1,138 @@
+import type { PlannedTransaction } from '../ledger/batch-plan.ts'
+import type { TransactionState } from '../transaction/state.ts'
+import type { Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
+import type { BatchSize } from './batch-size.ts'
+
+export interface BatchFacts {
+  stateOf(seq: Seq): TransactionState
+  /** True while a transaction waits for its next attempt: it and its cone stay behind. */
+  isWaiting(seq: Seq): boolean
+  /** True when a missing reference rejects it this time. */
+  isLastAttempt(seq: Seq): boolean
+  /** Main lost it: what followed it was made when it counted as applied, so dependencies are looked for again. */
+  isRedriven(seq: Seq): boolean
+  /** The epoch under which the record is sent (N2). */
+  epochOf(record: TransactionRecord): Epoch
+}
+
+export interface Batch {
+  readonly transactions: readonly PlannedTransaction[]
+  readonly bytes: number
+  /** To be parked, each with the seqs that hold it back. */
+  readonly parked: readonly { readonly seq: Seq; readonly by: readonly Seq[] }[]
+  /** True when the size kept more from being sent. */
+  readonly isFull: boolean
+}
+
+/**
+ * Collects one batch from buffered records in journal order. Pure but for what `facts` say.
+ * Invariant (P4, P5): nothing is sent ahead of what it depends on; what depends on a rejected or parked transaction
+ * is parked; what depends on a waiting one stays behind with it.
+ */
+export class BatchBuilder {
+  readonly #size: BatchSize
+  readonly #facts: BatchFacts
+  readonly #transactions: PlannedTransaction[] = []
+  readonly #parked = new Map<Seq, readonly Seq[]>()
+  readonly #behind = new Set<Seq>()
+  readonly #sent = new Set<Seq>()
+  /** Newest re-driven writer of each key in this pass. */
+  readonly #redrivenWriters = new Map<string, Seq>()
+  #bytes = 0
+  #isFull = false
+
+  constructor(size: BatchSize, facts: BatchFacts) {
+    this.#size = size
+    this.#facts = facts
+  }
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  /** Takes the next record; false when the batch is full and the record was not taken. */
+  add(record: TransactionRecord): boolean {
+    const dependsOn = this.#dependencies(record)
+    const blockers = dependsOn.filter((seq) => this.#parked.has(seq) || isDead(this.#facts.stateOf(seq)))
+    if (blockers.length > 0) {
+      this.#parked.set(record.seq, blockers)
+    } else if (this.#facts.isWaiting(record.seq) || dependsOn.some((seq) => this.#behind.has(seq))) {
+      this.#behind.add(record.seq)
+    } else if (!this.#send(record, dependsOn)) {
+      return false
+    }
+    this.#noteRedriven(record)
+    return true
+  }
+
+  finish(): Batch {
+    return {
+      transactions: this.#transactions,
+      bytes: this.#bytes,
+      parked: [...this.#parked].map(([seq, by]) => ({ seq, by })),
+      isFull: this.#isFull,
+    }
+  }
+
+  #send(record: TransactionRecord, dependsOn: readonly Seq[]): boolean {
+    const bytes = approximateBytes(record)
+    const isRoom =
+      this.#bytes + bytes <= this.#size.bytes && this.#transactions.length < this.#size.transactions
+    // One transaction always goes, however large.
+    if (!isRoom && this.#transactions.length > 0) {
+      this.#isFull = true
+      return false
+    }
+    this.#bytes += bytes
+    this.#sent.add(record.seq)
+    const { seq, id, digest, bufferedAtMs, operations } = record
+    this.#transactions.push({
+      seq,
+      id,
+      digest,
+      bufferedAtMs,
+      operations,
+      epoch: this.#facts.epochOf(record),
+      dependsOn: dependsOn.filter((dependency) => this.#sent.has(dependency)),
+      isLastAttempt: this.#facts.isLastAttempt(seq),
+    })
+    return true
+  }
+
+  #dependencies(record: TransactionRecord): readonly Seq[] {
+    if (this.#redrivenWriters.size === 0) return record.dependsOn
+    const found = new Set(record.dependsOn)
+    for (const key of [...record.writes, ...record.references]) {
+      const seq = this.#redrivenWriters.get(key)
+      if (seq !== undefined) found.add(seq)
+    }
+    return [...found]
+  }
+
+  #noteRedriven(record: TransactionRecord): void {
+    if (!this.#facts.isRedriven(record.seq)) return
+    for (const key of record.writes) this.#redrivenWriters.set(key, record.seq)
+  }
+}
+
+function isDead(state: TransactionState): boolean {
+  return state === 'rejected' || state === 'parked'
+}
+
+/** Bytes on the wire, roughly: exact counting would serialise every record twice. */
+export function approximateBytes(record: TransactionRecord): number {
+  let bytes = 160
+  for (const operation of record.operations) {
+    bytes += 16
+    if (operation.kind !== 'delete')
+      bytes += rowBytes(operation.kind === 'insert' ? operation.row : operation.set)
+    if (operation.kind !== 'insert') bytes += rowBytes(operation.key)
+  }
+  return bytes
+}
+
+function rowBytes(row: Readonly<Record<string, string | null>>): number {
+  let bytes = 2
+  for (const name in row) bytes += (row[name]?.length ?? 4) + 3
+  return bytes
+}

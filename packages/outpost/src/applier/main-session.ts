@@ -1,0 +1,134 @@
+import type { BatchPlan, PlannedTransaction } from '../ledger/batch-plan.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
+
+/** A row of the ledger, by its place. */
+export interface LedgerPlace {
+  readonly epoch: Epoch
+  readonly seq: Seq
+}
+
+export interface HelloRequest {
+  readonly site: string
+  readonly epoch: Epoch
+  /** Earlier lives of this journal, which main learns as ended. */
+  readonly earlier: readonly Epoch[]
+  /** Lineage that the site wrote to; undefined before first contact or when the operator accepted a new main. */
+  readonly remembered: string | undefined
+}
+
+export type HelloAnswer =
+  | {
+      readonly kind: 'welcome'
+      readonly term: number
+      readonly lineage: string
+      /** Every lineage of this main, oldest first. */
+      readonly chain: readonly string[]
+      readonly system: string
+      readonly timeline: number
+      /** Flushed position of main, `timeline/LSN`. */
+      readonly position: string
+      /** True when main knows that this site has brought all that it retains since the last change of lineage. */
+      readonly isRedriven: boolean
+    }
+  /** The server is a standby for the moment. */
+  | { readonly kind: 'recovery' }
+  /** The server does not descend from the remembered lineage; nothing was written to it. */
+  | { readonly kind: 'stranger'; readonly system: string; readonly timeline: number }
+  /** This life of the journal has ended. */
+  | { readonly kind: 'fenced' }
+
+/** How often in a row the same class-42 rejection was seen (N11). */
+export interface Streak {
+  readonly key: string | null
+  readonly count: number
+}
+
+export interface ApplyCall {
+  readonly site: string
+  readonly epoch: Epoch
+  readonly term: number
+  /** Last ledger row that the site was told had committed (N6). */
+  readonly told: LedgerPlace | undefined
+  readonly lineage: string
+  readonly transactions: readonly PlannedTransaction[]
+  readonly plan: BatchPlan
+  /** Everything retained was compared and nothing of it is missing any more. */
+  readonly isRedriven: boolean
+  readonly streak: Streak
+}
+
+/** One outcome of neighbouring transactions. */
+export interface OutcomeRun {
+  readonly seqs: readonly Seq[]
+  readonly outcome: 'applied' | 'rejected' | 'waiting' | 'parked'
+  /** Main's clock to the microsecond, as text; absent for what has no ledger row. */
+  readonly appliedAt?: string
+  /** Lineage of the ledger row. */
+  readonly lineage?: string
+  readonly sqlstate?: string
+  readonly constraint?: string
+  readonly detail?: string
+  readonly message?: string
+  /** The ledger holds this transaction id with other operations. */
+  readonly isDigestDifferent?: boolean
+}
+
+export type ApplyAnswer =
+  | { readonly kind: 'lineage' }
+  | { readonly kind: 'gap' }
+  | { readonly kind: 'fenced' }
+  | {
+      readonly kind: 'done'
+      /** `taken`: a seq stands in the ledger for another transaction (N2). `streak`: ten equal class-42 rejections. */
+      readonly stopped?: 'taken' | 'streak'
+      /** The epoch whose seqs stand for other transactions. */
+      readonly takenEpoch?: Epoch
+      readonly outcomes: readonly OutcomeRun[]
+      readonly streak: Streak
+      /** Position after the commit that made all of it durable, `timeline/LSN`. */
+      readonly position: string
+      readonly system: string
+      readonly timeline: number
+      readonly lineage: string
+      /** Missing references do not count as attempts, because other sites have not re-driven yet (N9). */
+      readonly isPaused: boolean
+    }
+
+/** Consecutive ledger rows of one epoch. */
+export interface Island {
+  readonly epoch: Epoch
+  readonly from: Seq
+  readonly to: Seq
+}
+
+export interface Beat {
+  /** Main's flushed position, `timeline/LSN`. */
+  readonly position: string
+  readonly at: string
+}
+
+/**
+ * One connection to main as the applier sees it; every method has a deadline of its own and rejects with what the
+ * driver or PostgreSQL says. A session that failed with a connectivity error is closed and never used again.
+ */
+export interface MainSession {
+  hello(request: HelloRequest): Promise<HelloAnswer>
+  apply(call: ApplyCall): Promise<ApplyAnswer>
+  /** Which of these seqs main's ledger has, pruned ones included (N6, N14). */
+  islands(site: string, epochs: readonly Epoch[], from: Seq, to: Seq): Promise<readonly Island[]>
+  /** Which of these transactions main's ledger has, under any seq (N2). */
+  idsInLedger(site: string, ids: readonly string[]): Promise<ReadonlySet<string>>
+  beat(site: string): Promise<Beat>
+  /** Forgets what the site dropped; true when nothing is left to do. */
+  prune(
+    site: string,
+    epoch: Epoch,
+    term: number,
+    drops: readonly { readonly epoch: Epoch; readonly through: Seq }[],
+  ): Promise<boolean>
+  /** Ends the connection at once; idempotent. */
+  close(): Promise<void>
+}
+
+/** Opens a session; rejects at its deadline or when the signal aborts. */
+export type OpenMainSession = (signal: AbortSignal) => Promise<MainSession>

@@ -1,0 +1,49 @@
+import type { StatusChange, TransactionStatus } from '../journal/journal.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { OutcomeRun } from './main-session.ts'
+import { seqRanges } from './seq-ranges.ts'
+
+export interface OutcomeEffects {
+  readonly changes: readonly StatusChange[]
+  readonly applied: number
+  readonly rejected: readonly Seq[]
+  /** Missing references that wait for their next attempt (N9). */
+  readonly waiting: readonly { readonly seq: Seq; readonly run: OutcomeRun }[]
+  /** Ids that the ledger holds with other operations. */
+  readonly digestDifferent: readonly Seq[]
+}
+
+/** Pure: what the outcomes of one CALL change in the journal. Skipped ones (`parked`) are left to the next batch. */
+export function outcomeEffects(outcomes: readonly OutcomeRun[], position: string): OutcomeEffects {
+  const changes: StatusChange[] = []
+  const rejected: Seq[] = []
+  const waiting: { seq: Seq; run: OutcomeRun }[] = []
+  const digestDifferent: Seq[] = []
+  let applied = 0
+  for (const run of outcomes) {
+    if (run.isDigestDifferent === true) digestDifferent.push(...run.seqs)
+    if (run.outcome === 'parked') continue
+    if (run.outcome === 'waiting') {
+      waiting.push(...run.seqs.map((seq) => ({ seq, run })))
+      continue
+    }
+    if (run.outcome === 'applied') applied += run.seqs.length
+    else rejected.push(...run.seqs)
+    const status = statusOf(run, position)
+    for (const { from, to } of seqRanges(run.seqs)) changes.push({ from, to, status })
+  }
+  return { changes, applied, rejected, waiting, digestDifferent }
+}
+
+function statusOf(run: OutcomeRun, position: string): TransactionStatus {
+  return {
+    state: run.outcome === 'applied' ? 'applied' : 'rejected',
+    position,
+    ...(run.appliedAt === undefined ? {} : { appliedAtMs: Date.parse(run.appliedAt) }),
+    ...(run.lineage === undefined ? {} : { lineage: run.lineage }),
+    ...(run.sqlstate === undefined ? {} : { sqlstate: run.sqlstate }),
+    ...(run.constraint === undefined ? {} : { constraint: run.constraint }),
+    ...(run.detail === undefined ? {} : { detail: run.detail }),
+    ...(run.message === undefined ? {} : { message: run.message }),
+  }
+}

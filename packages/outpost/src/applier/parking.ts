@@ -1,0 +1,86 @@
+import type { Journal, StatusChange } from '../journal/journal.ts'
+import type { Seq } from '../transaction/transaction.ts'
+
+/**
+ * Who is parked, and behind whom. Invariant: mirrors the journal's `parked` transactions; rebuilt from it at start.
+ */
+export class Parking {
+  readonly #journal: Journal
+  readonly #parkedBehind = new Map<Seq, Set<Seq>>()
+  /** Stuck ones, with the time of their next try on the monotonic clock. */
+  readonly #stuck = new Map<Seq, number>()
+
+  constructor(journal: Journal) {
+    this.#journal = journal
+    for (const seq of journal.seqsIn('parked')) {
+      const { parkedBy } = journal.status(seq)
+      if (parkedBy === 'stuck') this.#stuck.set(seq, 0)
+      else for (const blocker of parkedBy ?? []) this.#note(blocker, seq)
+    }
+  }
+
+  /** Parks a transaction behind the ones that it depends on (N9). */
+  async park(
+    parked: readonly { readonly seq: Seq; readonly by: readonly Seq[] }[],
+  ): Promise<readonly StatusChange[]> {
+    const changes = parked.map(
+      ({ seq, by }): StatusChange => ({ from: seq, to: seq, status: { state: 'parked', parkedBy: by } }),
+    )
+    if (changes.length > 0) await this.#journal.setStatus(changes)
+    for (const { seq, by } of parked) for (const blocker of by) this.#note(blocker, seq)
+    return changes
+  }
+
+  /** Parks a transaction that fails again and again alone, until `retryAtMs` (N11). */
+  async parkStuck(seq: Seq, retryAtMs: number): Promise<readonly StatusChange[]> {
+    const changes: readonly StatusChange[] = [
+      { from: seq, to: seq, status: { state: 'parked', parkedBy: 'stuck' } },
+    ]
+    await this.#journal.setStatus(changes)
+    this.#stuck.set(seq, retryAtMs)
+    return changes
+  }
+
+  /** Puts stuck transactions whose time has come back in line. */
+  async releaseStuck(nowMs: number): Promise<readonly StatusChange[]> {
+    const due = [...this.#stuck].filter(([, retryAtMs]) => retryAtMs <= nowMs).map(([seq]) => seq)
+    for (const seq of due) this.#stuck.delete(seq)
+    return await this.#release(due.filter((seq) => this.#journal.status(seq).state === 'parked'))
+  }
+
+  /** Puts what waited for these seqs back in line, unless something else still holds it back. */
+  async releaseBehind(applied: Iterable<Seq>): Promise<readonly StatusChange[]> {
+    if (this.#parkedBehind.size === 0) return []
+    const free = new Set<Seq>()
+    for (const blocker of applied) {
+      for (const seq of this.#parkedBehind.get(blocker) ?? []) free.add(seq)
+      this.#parkedBehind.delete(blocker)
+    }
+    return await this.#release([...free].sort((a, b) => a - b).filter((seq) => this.#isFree(seq)))
+  }
+
+  get nextStuckMs(): number | undefined {
+    return this.#stuck.size === 0 ? undefined : Math.min(...this.#stuck.values())
+  }
+
+  #note(blocker: Seq, seq: Seq): void {
+    const behind = this.#parkedBehind.get(blocker)
+    if (behind === undefined) this.#parkedBehind.set(blocker, new Set([seq]))
+    else behind.add(seq)
+  }
+
+  #isFree(seq: Seq): boolean {
+    const { state, parkedBy } = this.#journal.status(seq)
+    if (state !== 'parked' || parkedBy === 'stuck') return false
+    return (parkedBy ?? []).every((blocker) => {
+      const blockerState = this.#journal.status(blocker).state
+      return blockerState !== 'rejected' && blockerState !== 'parked' && blockerState !== 'buffered'
+    })
+  }
+
+  async #release(seqs: readonly Seq[]): Promise<readonly StatusChange[]> {
+    const changes = seqs.map((seq): StatusChange => ({ from: seq, to: seq, status: { state: 'buffered' } }))
+    if (changes.length > 0) await this.#journal.setStatus(changes)
+    return changes
+  }
+}

@@ -1,0 +1,231 @@
+import pg from 'pg'
+import type { Clock } from '../clock/clock.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
+import { callDeadlineMs, measured, unknownLink } from './call-deadline.ts'
+import type {
+  ApplyAnswer,
+  ApplyCall,
+  Beat,
+  HelloAnswer,
+  HelloRequest,
+  Island,
+  MainSession,
+  OpenMainSession,
+  Streak,
+} from './main-session.ts'
+import { readOutcomes, type WireOutcome } from './outcome-wire.ts'
+
+export interface PgMainSessionOptions {
+  readonly config: pg.ClientConfig
+  readonly clock: Clock
+  /** Default 10,000. */
+  readonly connectTimeoutMs?: number
+  /** Deadline of the small questions. Default 10,000; comparing the ledger gets twelve times as long. */
+  readonly queryTimeoutMs?: number
+}
+
+type Row = Record<string, unknown>
+
+/** Opens sessions on a real main, directly or through a transaction-mode pooler: it uses no named statements. */
+export function pgMainSessions(options: PgMainSessionOptions): OpenMainSession {
+  // Kept over reconnects: a link that was slow is still slow.
+  const link = { current: unknownLink }
+  return async (signal) => {
+    const client = new pg.Client({ keepAlive: true, ...options.config })
+    const session = new PgMainSession(client, options, link)
+    await session.connect(signal)
+    return session
+  }
+}
+
+/**
+ * States: connecting → open → closed. Invariant: a statement that misses its deadline closes the connection, because
+ * behind a half-open link neither an answer nor an error would ever come.
+ */
+class PgMainSession implements MainSession {
+  readonly #client: pg.Client
+  readonly #options: PgMainSessionOptions
+  readonly #link: { current: typeof unknownLink }
+  readonly #closing = new AbortController()
+
+  constructor(client: pg.Client, options: PgMainSessionOptions, link: { current: typeof unknownLink }) {
+    this.#client = client
+    this.#options = options
+    this.#link = link
+    // A broken connection is reported by the statement under way, or by the next one.
+    client.on('error', () => this.#closing.abort())
+  }
+
+  async connect(signal: AbortSignal): Promise<void> {
+    const onAbort = () => void this.close()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      await this.#within(this.#options.connectTimeoutMs ?? 10_000, 'connecting', this.#client.connect())
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async hello(request: HelloRequest): Promise<HelloAnswer> {
+    const { site, epoch, earlier, remembered } = request
+    const rows = await this.#query('SELECT outpost.hello($1, $2, $3::uuid[], $4) AS answer', [
+      site,
+      epoch,
+      earlier,
+      remembered ?? null,
+    ])
+    const answer = rows[0]!.answer as Row & { kind: HelloAnswer['kind'] }
+    switch (answer.kind) {
+      case 'recovery':
+      case 'fenced':
+        return { kind: answer.kind }
+      case 'stranger':
+        return {
+          kind: 'stranger',
+          system: String(answer.system_identifier),
+          timeline: Number(answer.timeline),
+        }
+      case 'welcome':
+        return {
+          kind: 'welcome',
+          term: Number(answer.term),
+          lineage: String(answer.lineage),
+          chain: answer.chain as readonly string[],
+          system: String(answer.system),
+          timeline: Number(answer.timeline),
+          position: `${answer.timeline}/${answer.flush}`,
+          isRedriven: answer.redriven === true,
+        }
+    }
+  }
+
+  async apply(call: ApplyCall): Promise<ApplyAnswer> {
+    const payload = JSON.stringify({ ...call.plan.wire, isRedriven: call.isRedriven, streak: call.streak })
+    const bytes = Buffer.byteLength(payload)
+    const deadlineMs = callDeadlineMs(bytes, call.transactions.length, this.#link.current)
+    const startedMs = this.#options.clock.monotonicMs()
+    const rows = await this.#query(
+      'CALL outpost.apply($1, $2, $3, $4, $5, $6, $7, NULL)',
+      [
+        call.site,
+        call.epoch,
+        call.term,
+        call.told?.epoch ?? null,
+        call.told?.seq ?? null,
+        call.lineage,
+        payload,
+      ],
+      deadlineMs,
+    )
+    const durationMs = this.#options.clock.monotonicMs() - startedMs
+    this.#link.current = measured(this.#link.current, bytes, call.transactions.length, durationMs)
+    return readAnswer(rows[0]!.p_result as Row & { kind: ApplyAnswer['kind'] }, call)
+  }
+
+  async islands(site: string, epochs: readonly Epoch[], from: Seq, to: Seq): Promise<readonly Island[]> {
+    const rows = await this.#query(
+      'SELECT epoch, from_seq, to_seq FROM outpost.islands($1, $2::uuid[], $3, $4)',
+      [site, epochs, from, to],
+      12 * this.#queryTimeoutMs,
+    )
+    return rows.map((row) => ({
+      epoch: String(row.epoch),
+      from: Number(row.from_seq),
+      to: Number(row.to_seq),
+    }))
+  }
+
+  async idsInLedger(site: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#query(
+      'SELECT transaction_id FROM outpost.ledger WHERE site = $1 AND transaction_id = ANY ($2::uuid[])',
+      [site, ids],
+    )
+    return new Set(rows.map((row) => String(row.transaction_id)))
+  }
+
+  async beat(site: string): Promise<Beat> {
+    const rows = await this.#query('SELECT at::text, lsn::text, timeline FROM outpost.beat($1)', [site])
+    return { position: `${rows[0]!.timeline}/${rows[0]!.lsn}`, at: String(rows[0]!.at) }
+  }
+
+  async prune(
+    site: string,
+    epoch: Epoch,
+    term: number,
+    drops: readonly { readonly epoch: Epoch; readonly through: Seq }[],
+  ): Promise<boolean> {
+    const rows = await this.#query('SELECT outpost.prune($1, $2, $3, $4) AS is_done', [
+      site,
+      epoch,
+      term,
+      JSON.stringify(drops),
+    ])
+    return rows[0]!.is_done === true
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    // Ending politely would wait for a peer that may be gone.
+    const { stream } = this.#client as unknown as { stream?: { destroy(): void } }
+    ;(
+      this.#client as unknown as { connection?: { stream?: { destroy(): void } } }
+    ).connection?.stream?.destroy()
+    stream?.destroy()
+  }
+
+  get #queryTimeoutMs(): number {
+    return this.#options.queryTimeoutMs ?? 10_000
+  }
+
+  async #query(
+    text: string,
+    values: readonly unknown[],
+    timeoutMs = this.#queryTimeoutMs,
+  ): Promise<readonly Row[]> {
+    const answer = await this.#within(timeoutMs, text.slice(0, 40), this.#client.query(text, [...values]))
+    return answer.rows as readonly Row[]
+  }
+
+  /** Waits for the work, the deadline or the closing of the session, whichever comes first. */
+  async #within<T>(timeoutMs: number, what: string, work: Promise<T>): Promise<T> {
+    const done = new AbortController()
+    const giveUp = AbortSignal.any([done.signal, this.#closing.signal])
+    const deadline = this.#options.clock.sleep(timeoutMs, giveUp).then(() => {
+      if (done.signal.aborted) return undefined
+      const reason = this.#closing.signal.aborted
+        ? 'the connection was closed'
+        : `no answer within ${timeoutMs} ms`
+      throw new OutpostError('main_unreachable', `Main: ${reason} (${what}).`)
+    })
+    // Whichever loses the race may still fail later; that is no news.
+    deadline.catch(() => undefined)
+    work.catch(() => undefined)
+    try {
+      return (await Promise.race([work, deadline])) as T
+    } catch (error) {
+      if (error instanceof OutpostError) await this.close()
+      throw error
+    } finally {
+      done.abort()
+    }
+  }
+}
+
+function readAnswer(answer: Row & { kind: ApplyAnswer['kind'] }, call: ApplyCall): ApplyAnswer {
+  if (answer.kind !== 'done') return { kind: answer.kind }
+  const lineage = String(answer.lineage)
+  const stopped = answer.stopped as 'taken' | 'streak' | null
+  return {
+    kind: 'done',
+    ...(stopped === null ? {} : { stopped }),
+    ...(typeof answer.taken === 'string' ? { takenEpoch: answer.taken } : {}),
+    outcomes: readOutcomes(answer.outcomes as readonly WireOutcome[], call.plan.groups, lineage),
+    streak: answer.streak as Streak,
+    position: `${answer.timeline}/${answer.flush}`,
+    system: String(answer.system),
+    timeline: Number(answer.timeline),
+    lineage,
+    isPaused: answer.isPaused === true,
+  }
+}

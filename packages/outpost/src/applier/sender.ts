@@ -1,0 +1,240 @@
+import { planBatch } from '../ledger/batch-plan.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { ApplierOptions } from './applier-options.ts'
+import { type Batch, BatchBuilder } from './batch.ts'
+import { afterFailure, afterSuccess, type BatchSize, batchLimits } from './batch-size.ts'
+import type { EpochMoves } from './epoch-moves.ts'
+import type { ApplyAnswer, LedgerPlace, MainSession, Streak } from './main-session.ts'
+import { outcomeEffects } from './outcomes.ts'
+import type { Parking } from './parking.ts'
+
+/** What was agreed at hello. */
+export interface Contact {
+  readonly session: MainSession
+  readonly term: number
+  readonly lineage: string
+  /** Main knows that this site has brought everything that it retains. */
+  isRedriven: boolean
+}
+
+type Done = Extract<ApplyAnswer, { readonly kind: 'done' }>
+
+export type SendResult =
+  /** Nothing can be sent now. */
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'done'; readonly answer: Done }
+  | { readonly kind: 'lineage' | 'gap' | 'fenced' }
+
+const pageSize = 512
+/** Waiting transactions are passed over up to here; behind them the batch simply ends. */
+const maxScanned = 20_000
+/** A transaction that failed this often alone is stuck (N11). */
+const stuckAfter = 5
+
+/**
+ * Forms, sends and books one batch at a time. Invariant: at most one CALL is under way; a status is written only
+ * after the answer that proves it (N7).
+ */
+export class Sender {
+  readonly #options: ApplierOptions
+  readonly #moves: EpochMoves
+  readonly #parking: Parking
+  readonly #waiting = new Map<Seq, { attempts: number; retryAtMs: number }>()
+  readonly #redrivenUnsent = new Set<Seq>()
+  readonly #failedAlone = new Map<Seq, number>()
+  #size: BatchSize = batchLimits.first
+  #streak: Streak = { key: null, count: 0 }
+  #told: LedgerPlace | undefined
+  #roundTripMs = 1
+  #underWay: Batch | undefined
+
+  constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
+    this.#options = options
+    this.#moves = moves
+    this.#parking = parking
+  }
+
+  /** Sends the next batch; an empty one where main must still learn that the re-drive is done. */
+  async send(contact: Contact): Promise<SendResult> {
+    const { journal, clock, site } = this.#options
+    const batch = await this.#form()
+    await this.#park(batch)
+    const isRedriven = this.#isRedrivenWith(batch)
+    const mustReport = isRedriven && !contact.isRedriven
+    if (batch.transactions.length === 0 && !mustReport) return { kind: 'idle' }
+    const plan = planBatch(batch.transactions, this.#options.rules(), this.#options.planLimits)
+    const startedMs = clock.monotonicMs()
+    this.#underWay = batch
+    const answer = await contact.session.apply({
+      site,
+      epoch: journal.epoch,
+      term: contact.term,
+      told: this.#told,
+      lineage: contact.lineage,
+      transactions: batch.transactions,
+      plan,
+      isRedriven,
+      streak: this.#streak,
+    })
+    this.#underWay = undefined
+    if (answer.kind !== 'done') return answer
+    contact.isRedriven ||= isRedriven
+    await this.#book(batch, answer, clock.monotonicMs() - startedMs)
+    return { kind: 'done', answer }
+  }
+
+  /**
+   * Takes in that the link or main failed during a batch. Answers the transaction that failed so often alone that it
+   * is to blame; only failures that are not the link's count.
+   */
+  failed(isLinkFailure: boolean): Seq | undefined {
+    const batch = this.#underWay
+    this.#underWay = undefined
+    if (batch === undefined) return undefined
+    this.#size = afterFailure(this.#size, batch.transactions.length, batch.bytes)
+    const only = batch.transactions.length === 1 ? batch.transactions[0]!.seq : undefined
+    if (only === undefined || isLinkFailure) return undefined
+    const failures = (this.#failedAlone.get(only) ?? 0) + 1
+    this.#failedAlone.set(only, failures)
+    if (failures < stuckAfter) return undefined
+    this.#failedAlone.delete(only)
+    return only
+  }
+
+  /** After a gap or a change of main, what the site was told is void (N6). */
+  forgetTold(): void {
+    this.#told = undefined
+  }
+
+  noteRedriven(seqs: Iterable<Seq>): void {
+    for (const seq of seqs) this.#redrivenUnsent.add(seq)
+  }
+
+  noteRoundTrip(durationMs: number): void {
+    const isFirst = this.#roundTripMs === 1
+    this.#roundTripMs = isFirst ? durationMs : Math.min(durationMs, this.#roundTripMs * 1.05)
+  }
+
+  /** After the operator or a repair: attempts and streaks start anew. */
+  reset(): void {
+    this.#streak = { key: null, count: 0 }
+    for (const entry of this.#waiting.values()) entry.retryAtMs = 0
+  }
+
+  /** When something that waits is due, on the monotonic clock. */
+  get nextDueMs(): number | undefined {
+    let next = this.#parking.nextStuckMs
+    for (const { retryAtMs } of this.#waiting.values()) next = Math.min(next ?? retryAtMs, retryAtMs)
+    return next
+  }
+
+  async #form(): Promise<Batch> {
+    const { journal, clock } = this.#options
+    const nowMs = clock.monotonicMs()
+    const builder = new BatchBuilder(this.#size, {
+      stateOf: (seq) => journal.status(seq).state,
+      isWaiting: (seq) => (this.#waiting.get(seq)?.retryAtMs ?? 0) > nowMs,
+      isLastAttempt: (seq) =>
+        (this.#waiting.get(seq)?.attempts ?? 0) + 1 >= (this.#options.retryAttempts ?? 3),
+      isRedriven: (seq) => (journal.status(seq).redriven ?? 0) > 0,
+      epochOf: (record) => this.#moves.current(record.epoch),
+    })
+    let after: Seq = 0
+    for (let scanned = 0; scanned < maxScanned && !builder.isFull; scanned += pageSize) {
+      const seqs = journal.seqsIn('buffered', { after, limit: pageSize })
+      for (const record of await journal.getMany(seqs)) if (!builder.add(record)) break
+      if (seqs.length < pageSize) break
+      after = seqs.at(-1)!
+    }
+    return builder.finish()
+  }
+
+  async #park(batch: Batch): Promise<void> {
+    this.#notify(await this.#parking.park(batch.parked))
+    for (const { seq } of batch.parked) {
+      this.#redrivenUnsent.delete(seq)
+      this.#waiting.delete(seq)
+    }
+  }
+
+  #isRedrivenWith(batch: Batch): boolean {
+    if (this.#redrivenUnsent.size === 0) return true
+    const sent = batch.transactions.filter(({ seq }) => this.#redrivenUnsent.has(seq)).length
+    return sent === this.#redrivenUnsent.size
+  }
+
+  async #book(batch: Batch, answer: Done, durationMs: number): Promise<void> {
+    const effects = outcomeEffects(answer.outcomes, answer.position)
+    await this.#options.journal.setStatus(effects.changes)
+    this.#streak = answer.streak
+    this.#noteTold(batch, answer)
+    this.#noteWaiting(
+      effects.waiting.map(({ seq }) => seq),
+      answer.isPaused,
+    )
+    for (const { seqs } of answer.outcomes) {
+      for (const seq of seqs) {
+        this.#redrivenUnsent.delete(seq)
+        this.#failedAlone.delete(seq)
+      }
+    }
+    for (const { from, to } of effects.changes)
+      for (let seq = from; seq <= to; seq++) this.#waiting.delete(seq)
+    this.#notify(effects.changes)
+    await this.#releaseBehind(answer)
+    this.#alarmDigests(effects.digestDifferent)
+    const { length } = batch.transactions
+    this.#size = afterSuccess(this.#size, {
+      transactions: length,
+      durationMs,
+      roundTripMs: this.#roundTripMs,
+      isFull: batch.isFull,
+    })
+    const { position } = answer
+    this.#options.onBatch?.({
+      transactions: length,
+      bytes: batch.bytes,
+      durationMs,
+      applied: effects.applied,
+      rejected: effects.rejected.length,
+      position,
+    })
+  }
+
+  #noteTold(batch: Batch, answer: Done): void {
+    const last = answer.outcomes
+      .findLast((run) => run.outcome === 'applied' || run.outcome === 'rejected')
+      ?.seqs.at(-1)
+    const sent = batch.transactions.find(({ seq }) => seq === last)
+    // In an epoch that took over others, a transaction may stand in the ledger under its former place.
+    if (sent === undefined || this.#moves.isTarget(sent.epoch)) return
+    this.#told = { epoch: sent.epoch, seq: sent.seq }
+  }
+
+  #noteWaiting(seqs: readonly Seq[], isPaused: boolean): void {
+    const retryAtMs = this.#options.clock.monotonicMs() + (this.#options.retryDelayMs ?? 5_000)
+    for (const seq of seqs) {
+      const attempts = (this.#waiting.get(seq)?.attempts ?? 0) + (isPaused ? 0 : 1)
+      this.#waiting.set(seq, { attempts, retryAtMs })
+    }
+  }
+
+  async #releaseBehind(answer: Done): Promise<void> {
+    const applied = answer.outcomes.filter((run) => run.outcome === 'applied').flatMap((run) => run.seqs)
+    this.#notify(await this.#parking.releaseBehind(applied))
+  }
+
+  #alarmDigests(seqs: readonly Seq[]): void {
+    for (const seq of seqs) {
+      this.#options.onAlarm?.({
+        code: 'digest_differs',
+        message: `Main knows transaction ${seq} with other operations than the journal does.`,
+        hint: 'Compare both with `outpost tx show`: a journal was edited, or an id was made twice.',
+      })
+    }
+  }
+
+  #notify(changes: Parameters<NonNullable<ApplierOptions['onStatus']>>[0]): void {
+    if (changes.length > 0) this.#options.onStatus?.(changes)
+  }
+}
