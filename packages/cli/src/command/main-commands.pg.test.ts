@@ -1,0 +1,120 @@
+import { describeEachPostgres, useServer } from '@outpost/lab/testing'
+import { expect, it } from 'vitest'
+import type { CommandContext } from './context.ts'
+import { run } from './run.ts'
+
+describeEachPostgres('commands on main', (pg) => {
+  const server = useServer(pg)
+
+  async function outpost(argv: readonly string[], env: Record<string, string> = {}) {
+    const written = { stdout: '', stderr: '' }
+    const context: CommandContext = {
+      env: {
+        MAIN_DB_HOST: '127.0.0.1',
+        MAIN_DB_PORT: String(server().port),
+        MAIN_DB_USER: 'postgres',
+        MAIN_DB_NAME: 'postgres',
+        ...env,
+      },
+      cwd: '/',
+      stdout: (text) => {
+        written.stdout += text
+      },
+      stderr: (text) => {
+        written.stderr += text
+      },
+      isTerminal: false,
+      stopSignal: () => new AbortController().signal,
+      setExitCode: () => undefined,
+    }
+    return { code: await run(argv, context), ...written }
+  }
+
+  it('migrate: says what it would install, installs it, and has nothing to do the second time', async () => {
+    const plan = await outpost(['migrate', '--dry-run', '--json'])
+    expect(plan.code).toBe(0)
+    const planned = (JSON.parse(plan.stdout) as { installed: readonly { namespace: string }[] }).installed
+    expect(new Set(planned.map((step) => step.namespace))).toEqual(new Set(['outpost', 'ops-db']))
+    expect(await server().query("SELECT to_regclass('outpost.ledger') AS ledger")).toEqual([{ ledger: null }])
+
+    expect((await outpost(['migrate'])).stdout).toMatch(/^installed outpost 001 ledger\n/)
+    expect(await outpost(['migrate'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Nothing to install/),
+    })
+    expect((await outpost(['migrate', '--dry-run'])).stdout).toBe(
+      `Nothing to install: all ${planned.length} migrations are there.\n`,
+    )
+  })
+
+  it('token create: prints the token once and keeps only its hash', async () => {
+    const created = await outpost(['token', 'create', '--name', 'telescope', '--scopes', 'read,write'])
+    expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/^opsdb_\S+\n$/) })
+    const rows = await server().query("SELECT api_token::text AS row FROM api_token WHERE name = 'telescope'")
+    expect(rows).toHaveLength(1)
+    expect(rows[0]?.row).not.toContain(created.stdout.trim().split('_')[2])
+  })
+
+  it('token create: takes an end, and refuses a scope that there is not', async () => {
+    const created = await outpost([
+      'token',
+      'create',
+      '--name',
+      'guest',
+      '--scopes',
+      'read',
+      '--expires',
+      '30d',
+      '--json',
+    ])
+    const { expires_at: expiresAt } = JSON.parse(created.stdout) as { expires_at: string }
+    expect(Date.parse(expiresAt) - Date.now()).toBeGreaterThan(29 * 86_400_000)
+    expect(await outpost(['token', 'create', '--name', 'x', '--scopes', 'read,root'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('"root" is none of read, write, admin'),
+    })
+    expect(
+      await outpost(['token', 'create', '--name', 'x', '--scopes', 'read', '--expires', '2001-01-01']),
+    ).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('It must lie in the future'),
+    })
+  })
+
+  it('site grant: gives a role the tables of the service and no way to make tokens', async () => {
+    await server().query('CREATE ROLE far_site LOGIN')
+    expect(await outpost(['site', 'grant', 'far', '--role', 'far_site'])).toMatchObject({ code: 0 })
+    const may = async (table: string, right: string) => {
+      const [row] = await server().query<{ may: boolean }>('SELECT has_table_privilege($1, $2, $3) AS may', [
+        'far_site',
+        table,
+        right,
+      ])
+      return row?.may
+    }
+    expect(await may('executed_obs_unit', 'INSERT')).toBe(true)
+    expect(await may('api_token', 'SELECT')).toBe(true)
+    expect(await may('api_token', 'INSERT')).toBe(false)
+  })
+
+  it('site grant: names a role that there is not', async () => {
+    expect(await outpost(['site', 'grant', 'far', '--role', 'nobody_here'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Main has no role "nobody_here"'),
+    })
+  })
+
+  it('tells a main that is away from one that refuses', async () => {
+    expect(await outpost(['migrate'], { MAIN_DB_PORT: '1' })).toMatchObject({ code: 3 })
+    const refused = await outpost(['migrate', '--json'], { MAIN_DB_NAME: 'no_such_database' })
+    expect(refused.code).toBe(2)
+    expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'config_invalid', exit_code: 2 })
+  })
+
+  it('reports a setting that is missing', async () => {
+    expect(await outpost(['migrate'], { MAIN_DB_HOST: '' })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('MAIN_DB_HOST'),
+    })
+  })
+})
