@@ -78,13 +78,15 @@ describeEachPostgres('the tables of the operations database', (version) => {
       json: 'jsonb',
     }
     for (const resource of [...recordedResources, ...referenceResources]) {
-      const { rows } = await client.query<{ attname: string; type: string }>(
-        `SELECT attname, format_type(atttypid, NULL) AS type FROM pg_attribute
+      const { rows } = await client.query<{ attname: string; type: string; attnotnull: boolean }>(
+        `SELECT attname, format_type(atttypid, NULL) AS type, attnotnull FROM pg_attribute
          WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum`,
         [resource.table],
       )
       const shown = Object.entries(resource.columns).map(([name, kind]) => [name, types[kind]])
       expect(rows.map((row) => [row.attname, row.type])).toEqual(shown)
+      const nullable = rows.filter((row) => !row.attnotnull).map((row) => row.attname)
+      expect(nullable).toEqual(resource.nullable)
     }
   })
 

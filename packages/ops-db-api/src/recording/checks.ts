@@ -1,5 +1,6 @@
-import { isOutpostError, type Site } from 'outpost'
+import type { Site } from 'outpost'
 import { ProblemError, type ProblemCode } from 'outpost/fastify'
+import { rowOnMain } from '../resources/proven-row.ts'
 import { executedObsUnits } from '../resources/recorded-resources.ts'
 import type { Resource } from '../resources/resource.ts'
 import { serviceCodes } from '../service-codes.ts'
@@ -8,8 +9,6 @@ import { type Presence, presenceOf, rowsWithinBudget } from './present-row.ts'
 
 /** Whether everything could be looked at, or only the shape of the request. */
 export type Verdict = 'checked' | 'shape_only'
-
-const absenceBudgetMs = 1_000
 
 /**
  * The look-ups that a write makes before it is accepted. Each either throws the problem it found, or says whether
@@ -74,20 +73,8 @@ export class Checks {
   /** A row that the replica lacks may be on main already (N21): only then main is asked, briefly. */
   async presenceProven(resource: Resource, id: string): Promise<Presence> {
     const presence = await presenceOf(this.#site, resource.table, id)
-    if (presence.kind !== 'absent') return presence
-    const found = await this.#site
-      .readRow(resource.table, { id }, { timeoutMs: absenceBudgetMs })
-      .catch((error: unknown) => {
-        if (!isOutpostError(error)) throw error
-        throw new ProblemError(
-          'not_here_yet',
-          `The ${resource.noun} ${id} is not known at this site, and main could not be asked.`,
-          {
-            retryAfterSeconds: 5,
-            cause: error,
-          },
-        )
-      })
+    if (presence.kind !== 'absent' || this.#site.type === 'main') return presence
+    const found = await rowOnMain(this.#site, resource, id)
     return found === undefined ? presence : { kind: 'present', row: found.row }
   }
 

@@ -1,4 +1,5 @@
 import { ProblemError } from 'outpost/fastify'
+import { instantMs } from '../resources/column-json.ts'
 import { executedObsUnits as units, instrumentConfigurations } from '../resources/recorded-resources.ts'
 import { obsUnits } from '../resources/reference-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
@@ -135,8 +136,7 @@ export function assertUnitChange(
       },
     )
   }
-  const start =
-    row.start_time === null || row.start_time === undefined ? Number.NaN : Date.parse(row.start_time)
+  const start = instantMs(row.start_time ?? '')
   if (end !== undefined && end.getTime() < start) {
     throw new ProblemError(
       serviceCodes.end_before_start,

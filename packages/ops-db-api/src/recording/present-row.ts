@@ -17,7 +17,6 @@ export async function presenceOf(site: Site, table: string, id: string | number)
     const found = await site.readRow(table, { id }, { node: 'replica', timeoutMs: checkBudgetMs })
     return found === undefined ? { kind: 'absent' } : { kind: 'present', row: found.row }
   } catch (error) {
-    if (isOutpostError(error, 'not_here_yet')) return { kind: 'absent' }
     if (isUnavailable(error)) return { kind: 'unknown' }
     throw error
   }

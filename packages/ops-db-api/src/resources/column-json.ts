@@ -54,8 +54,13 @@ function realJson(value: unknown): number | string {
 }
 
 function timestampJson(value: unknown): string {
-  const date = value instanceof Date ? value : new Date(isoText(String(value)))
-  return Number.isNaN(date.getTime()) ? String(value) : date.toISOString()
+  const ms = value instanceof Date ? value.getTime() : instantMs(String(value))
+  return Number.isNaN(ms) ? String(value) : new Date(ms).toISOString()
+}
+
+/** Milliseconds since 1970 of a timestamp as PostgreSQL writes it; NaN for infinity. */
+export function instantMs(text: string): number {
+  return Date.parse(isoText(text))
 }
 
 /** `2024-01-31 04:05:06.789+00` as PostgreSQL writes it → ISO 8601, which every JavaScript engine parses. */

@@ -29,7 +29,7 @@ export function pageSql(resource: Resource, query: ListQuery): Statement {
   const columns = Object.keys(resource.columns).map(quoted)
   const sort = quoted(query.sort.column)
   const direction = query.sort.isDescending ? 'DESC' : 'ASC'
-  const conditions = [...filterConditions(query.filters, values), ...cursorCondition(query, values)]
+  const conditions = [...filterConditions(query.filters, values), ...cursorCondition(resource, query, values)]
   const order = query.sort.column === 'id' ? `"id" ${direction}` : `${sort} ${direction}, "id" ${direction}`
   const text =
     `SELECT ${columns.join(', ')}, ${sort}::text AS ${quoted(sortTextColumn)} FROM ${resource.table}` +
@@ -57,7 +57,7 @@ function filterConditions(filters: readonly Filter[], values: string[]): string[
 }
 
 /** Everything after the cursor's row, nulls included where the order puts them behind it. */
-function cursorCondition({ cursor, sort }: ListQuery, values: string[]): string[] {
+function cursorCondition(resource: Resource, { cursor, sort }: ListQuery, values: string[]): string[] {
   if (cursor === undefined) return []
   const operator = sort.isDescending ? '<' : '>'
   if (sort.column === 'id') return [`"id" ${operator} ${bind(values, cursor.id)}`]
@@ -67,7 +67,8 @@ function cursorCondition({ cursor, sort }: ListQuery, values: string[]): string[
     return [sort.isDescending ? `(${rest} OR ${column} IS NOT NULL)` : rest]
   }
   const after = `(${column}, "id") ${operator} (${bind(values, cursor.value)}, ${bind(values, cursor.id)})`
-  return [sort.isDescending ? after : `(${after} OR ${column} IS NULL)`]
+  const nullsFollow = !sort.isDescending && resource.nullable.includes(sort.column)
+  return [!nullsFollow ? after : `(${after} OR ${column} IS NULL)`]
 }
 
 function bind(values: string[], value: string): string {

@@ -9,6 +9,7 @@ import { isFilterValue } from './filter-value.ts'
 import { type ListQuery, listQuery } from './list-query.ts'
 import { countSql, pageSql, sortTextColumn } from './list-sql.ts'
 import { listSchema } from './list-schema.ts'
+import { provenRow } from './proven-row.ts'
 import { idKind, type Resource } from './resource.ts'
 
 /** `GET /<resource>` and `GET /<resource>/{id}`: merged reads, each item with the state of its newest transaction. */
@@ -44,11 +45,7 @@ export async function readOne(site: Site, resource: Resource, id: string, token:
   if (!isFilterValue(idKind(resource), id)) {
     throw new ProblemError('invalid_value', `The id of a ${resource.noun} is of type ${idKind(resource)}.`)
   }
-  const found = await site.readRow(
-    resource.table,
-    { id: id.toLowerCase() },
-    token === undefined ? {} : { token },
-  )
+  const found = await provenRow(site, resource, id.toLowerCase(), token === undefined ? {} : { token })
   if (found === undefined)
     throw new ProblemError(serviceCodes.not_found, `There is no ${resource.noun} with id ${id}.`)
   return { ...rowJson(resource, found.row), transaction_state: found.state }

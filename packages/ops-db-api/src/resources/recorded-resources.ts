@@ -16,6 +16,7 @@ export const executedObsUnits: Resource = {
     notes: 'text',
     created_at: 'timestamp',
   },
+  nullable: ['end_time', 'mean_elevation', 'pwv_mm', 'notes'],
   defaultSort: '-start_time',
 }
 
@@ -31,6 +32,7 @@ export const instrumentConfigurations: Resource = {
     valid_from: 'timestamp',
     created_at: 'timestamp',
   },
+  nullable: [],
   defaultSort: '-valid_from',
 }
 
@@ -50,6 +52,14 @@ export const rawDataFiles: Resource = {
     file_type: 'text',
     created_at: 'timestamp',
   },
+  nullable: [
+    'instrument_module_id',
+    'raw_data_package_id',
+    'relative_path',
+    'size_bytes',
+    'checksum',
+    'file_type',
+  ],
   defaultSort: '-created_at',
 }
 
@@ -68,6 +78,7 @@ export const rawDataPackages: Resource = {
     created_at: 'timestamp',
     finalized_at: 'timestamp',
   },
+  nullable: ['instrument_module_id', 'size_bytes', 'file_count', 'finalized_at'],
   defaultSort: '-created_at',
 }
 
@@ -86,6 +97,7 @@ export const dataTransfers: Resource = {
     started_at: 'timestamp',
     finished_at: 'timestamp',
   },
+  nullable: ['bytes', 'started_at', 'finished_at'],
   defaultSort: '-created_at',
 }
 

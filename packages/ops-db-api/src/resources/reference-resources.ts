@@ -19,6 +19,7 @@ export const observingPrograms: ReferenceResource = {
   table: 'public.observing_program',
   noun: 'observing program',
   columns: { id: 'integer', name: 'text', description: 'text', is_active: 'boolean' },
+  nullable: [],
   defaultSort: 'name',
   writable: Type.Object({ name: name(100), description: note, is_active: Type.Boolean() }, closed),
   required: ['name'],
@@ -37,6 +38,7 @@ export const sources: ReferenceResource = {
     naif_id: 'integer',
     note: 'text',
   },
+  nullable: ['ra_deg', 'dec_deg', 'naif_id'],
   defaultSort: 'name',
   writable: Type.Object(
     {
@@ -68,6 +70,7 @@ export const obsUnits: ReferenceResource = {
     priority: 'integer',
     is_active: 'boolean',
   },
+  nullable: [],
   defaultSort: 'id',
   writable: Type.Object(
     {
@@ -91,6 +94,7 @@ export const instruments: ReferenceResource = {
   table: 'public.instrument',
   noun: 'instrument',
   columns: { id: 'integer', telescope_id: 'integer', name: 'text', kind: 'text', description: 'text' },
+  nullable: [],
   defaultSort: 'name',
   writable: Type.Object(
     {
@@ -115,6 +119,7 @@ export const instrumentModules: ReferenceResource = {
     description: 'text',
     is_active: 'boolean',
   },
+  nullable: [],
   defaultSort: 'id',
   writable: Type.Object(
     { instrument_id: id, name: name(50), description: note, is_active: Type.Boolean() },
@@ -128,6 +133,7 @@ export const dataLocations: ReferenceResource = {
   table: 'public.data_location',
   noun: 'data location',
   columns: { id: 'integer', name: 'text', kind: 'text', site: 'text', path: 'text', is_active: 'boolean' },
+  nullable: [],
   defaultSort: 'name',
   writable: Type.Object(
     {

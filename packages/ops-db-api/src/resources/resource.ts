@@ -10,6 +10,8 @@ export interface Resource {
   /** One row in words, for messages: `executed unit`. */
   readonly noun: string
   readonly columns: Readonly<Record<string, ColumnKind>>
+  /** Columns that can be null: only after these a page has to look for nulls too, which costs the index. */
+  readonly nullable: readonly string[]
   /** `-start_time`: a column of {@link columns}, descending with a minus. */
   readonly defaultSort: string
 }

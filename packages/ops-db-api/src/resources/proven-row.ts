@@ -1,0 +1,40 @@
+import { isOutpostError, type ReadOptions, type Site } from 'outpost'
+import { ProblemError } from 'outpost/fastify'
+import type { Resource } from './resource.ts'
+
+type FoundRow = NonNullable<Awaited<ReturnType<Site['readRow']>>>
+
+/** How long main may take to say whether it has a row that the replica lacks. */
+const mainBudgetMs = 1_000
+
+/**
+ * A row by id; undefined only where its absence is proven (N21). A replica runs behind, so a secondary site asks
+ * main too before it says that there is no such row. Error: `not_here_yet` when main cannot be asked.
+ */
+export async function provenRow(
+  site: Site,
+  resource: Resource,
+  id: string,
+  options: ReadOptions = {},
+): Promise<FoundRow | undefined> {
+  const found = await site.readRow(resource.table, { id }, options)
+  if (found !== undefined || site.type === 'main') return found
+  return await rowOnMain(site, resource, id)
+}
+
+/** The second half of {@link provenRow}, for a caller that already knows that the replica lacks the row. */
+export async function rowOnMain(site: Site, resource: Resource, id: string): Promise<FoundRow | undefined> {
+  try {
+    return await site.readRow(resource.table, { id }, { node: 'main', timeoutMs: mainBudgetMs })
+  } catch (error) {
+    if (!isOutpostError(error) || error.status < 500) throw error
+    throw new ProblemError(
+      'not_here_yet',
+      `The ${resource.noun} ${id} is not known at this site, and main cannot be asked.`,
+      {
+        retryAfterSeconds: 5,
+        cause: error,
+      },
+    )
+  }
+}

@@ -1,0 +1,411 @@
+import { randomUUID } from 'node:crypto'
+import { describeEachPostgres, waitFor } from '@outpost/lab/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type TestAnswer, type TestSite, TwoSites } from './two-sites.spec-suite.ts'
+
+const uuid = /^[0-9a-f-]{36}$/
+const unknownId = '0190b7a4-1f2e-7c33-8a55-66d0c1a2b3c4'
+
+describeEachPostgres('the service at two sites', (version) => {
+  let sites: TwoSites
+  let observatory: TestSite
+
+  beforeAll(async () => {
+    sites = await TwoSites.start(version)
+    observatory = await sites.openObservatory()
+    await sites.openMain()
+  })
+  afterAll(() => sites.stop())
+  afterEach(() => sites.link.restore())
+
+  const post = (url: string, body: unknown, headers?: Record<string, string>) =>
+    sites.call(observatory, 'POST', url, body, headers)
+  const put = (url: string, body: unknown = {}, headers?: Record<string, string>) =>
+    sites.call(observatory, 'PUT', url, body, headers)
+  const get = (url: string, headers?: Record<string, string>) =>
+    sites.call(observatory, 'GET', url, undefined, headers)
+
+  const start = async (more: Record<string, unknown> = {}) => {
+    const answer = await post('/executed_obs_units/start', { obs_unit_id: 1, ...more })
+    expect(answer.body).toMatchObject({ status: 'running', transaction_state: 'buffered' })
+    expect(answer.status).toBe(201)
+    return String(answer.body.id)
+  }
+  const onMain = async (sql: string, values: unknown[] = []) => await sites.cluster.primary.query(sql, values)
+  const untilOnMain = (id: string) =>
+    waitFor(async () => (await onMain('SELECT FROM executed_obs_unit WHERE id = $1', [id])).length === 1, {
+      what: `unit ${id} on main`,
+    })
+
+  describe('while the link is cut', () => {
+    it('P1, P2, P6: records a whole observation, reads it back at once, and everything reaches main once', async () => {
+      sites.link.cut()
+      const id = await start({
+        start_time: '2026-04-15T22:30:00Z',
+        mean_elevation: 55.5,
+        notes: "it's dry' --",
+      })
+      const configured = await post(`/executed_obs_units/${id}/instrument_configurations`, {
+        instrument_module_id: 1,
+        parameters: { bias: [1, 2.5] },
+      })
+      expect(configured.status).toBe(201)
+      const files = await post('/raw_data_files/bulk', {
+        files: [1, 2, 3].map((n) => ({
+          executed_obs_unit_id: id,
+          name: `${n}.fits`,
+          instrument_module_id: 1,
+          size_bytes: 1_000_000_000 * n,
+        })),
+      })
+      expect(files.body).toMatchObject({ count: 3, transaction_state: 'buffered' })
+      const packed = await post('/raw_data_packages', {
+        executed_obs_unit_id: id,
+        name: 'p.tar',
+        instrument_module_id: 1,
+        file_ids: files.body.ids,
+      })
+      expect(packed.status).toBe(201)
+      const finalized = await put(`/raw_data_packages/${packed.body.id}/finalize`)
+      expect(finalized.body).toMatchObject({ size_bytes: 6_000_000_000, file_count: 3 })
+      const transfer = await post('/data_transfers', {
+        raw_data_package_id: packed.body.id,
+        origin_id: 2,
+        destination_id: 4,
+      })
+      expect(transfer.status).toBe(201)
+      expect((await put(`/data_transfers/${transfer.body.id}/status`, { status: 'running' })).status).toBe(
+        200,
+      )
+      const finished = await put(`/executed_obs_units/${id}/finish`, { end_time: '2026-04-15T22:40:00Z' })
+      expect(finished.body).toMatchObject({
+        id,
+        status: 'completed',
+        transaction_state: 'buffered',
+        transaction_id: expect.stringMatching(uuid),
+      })
+
+      const unit = await get(`/executed_obs_units/${id}`)
+      expect(unit.body).toMatchObject({
+        id,
+        status: 'completed',
+        start_time: '2026-04-15T22:30:00.000Z',
+        end_time: '2026-04-15T22:40:00.000Z',
+        mean_elevation: 55.5,
+        notes: "it's dry' --",
+        transaction_state: 'buffered',
+      })
+      const { items } = (await get('/executed_obs_units?status=completed&sort=-start_time&limit=500')).body
+      expect(items.find((item) => item.id === id)).toEqual(unit.body)
+      const overview = await get('/api/transfer/overview')
+      expect(overview.body).toMatchObject({
+        transfers: { by_state: { running: 1 } },
+        packages: { by_state: { transferring: 1 } },
+      })
+
+      sites.link.restore()
+      await waitFor(
+        async () => {
+          const [row] = await onMain(
+            `SELECT (SELECT status FROM executed_obs_unit WHERE id = $1) AS status, (SELECT count(*)::int FROM raw_data_file WHERE executed_obs_unit_id = $1 AND raw_data_package_id = $2) AS files`,
+            [id, packed.body.id],
+          )
+          return row?.status === 'completed' && row?.files === 3
+        },
+        { what: 'everything on main' },
+      )
+      await waitFor(
+        async () => (await get(`/executed_obs_units/${id}`)).body.transaction_state === 'replicated',
+        { what: 'it reads as replicated', deadlineMs: 20_000 },
+      )
+      expect({ ...(await get(`/executed_obs_units/${id}`)).body, transaction_state: '' }).toEqual({
+        ...unit.body,
+        transaction_state: '',
+      })
+      const steps = await get(`/transactions/${finished.body.transaction_id}`)
+      expect(steps.body).toMatchObject({
+        buffered_at: expect.any(String),
+        applied_at: expect.any(String),
+        replicated_at: expect.any(String),
+        rejection: null,
+      })
+    })
+
+    it('N5: refuses reference data with what still works, and reads it on', async () => {
+      sites.link.cut()
+      const refused = await post('/sources', { name: `late ${randomUUID()}`, type: 'constant_elevation' })
+      expect(refused).toMatchObject({
+        status: 503,
+        body: { code: 'main_unreachable', hint: expect.stringContaining('goes on') },
+      })
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
+      expect((await get('/sources?limit=500')).body.items.length).toBeGreaterThanOrEqual(24)
+    })
+  })
+
+  describe('checks on the overlaid replica', () => {
+    it('P9: an unknown unit', async () => {
+      const answer = await post('/executed_obs_units/start', { obs_unit_id: 999_999 })
+      expect(answer).toMatchObject({ status: 422, body: { code: 'unknown_obs_unit' } })
+    })
+
+    it('P9: finish before start', async () => {
+      const answer = await put(`/executed_obs_units/${unknownId}/finish`)
+      expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } })
+    })
+
+    it('P9: finish twice, and a status after the end', async () => {
+      const id = await start()
+      expect((await put(`/executed_obs_units/${id}/status`, { status: 'paused' })).status).toBe(200)
+      expect((await put(`/executed_obs_units/${id}/finish`)).status).toBe(200)
+      expect(await put(`/executed_obs_units/${id}/finish`)).toMatchObject({
+        status: 409,
+        body: { code: 'state_conflict' },
+      })
+      expect(await put(`/executed_obs_units/${id}/status`, { status: 'running' })).toMatchObject({
+        status: 409,
+        body: { code: 'state_conflict' },
+      })
+    })
+
+    it('N22: of two finishes at once, one wins', async () => {
+      const id = await start()
+      const both = await Promise.all([
+        put(`/executed_obs_units/${id}/finish`),
+        put(`/executed_obs_units/${id}/finish`),
+      ])
+      expect(both.map(({ status }) => status).sort()).toEqual([200, 409])
+    })
+
+    it('P9: an end before the start', async () => {
+      const id = await start({ start_time: '2026-04-15T22:30:00Z' })
+      const answer = await put(`/executed_obs_units/${id}/finish`, { end_time: '2026-04-15T22:29:59Z' })
+      expect(answer).toMatchObject({ status: 422, body: { code: 'end_before_start' } })
+    })
+
+    it('N22: an id that is known already, pending or replicated', async () => {
+      const id = randomUUID()
+      await start({ id })
+      expect((await post('/executed_obs_units/start', { obs_unit_id: 1, id })).status).toBe(409)
+      await untilOnMain(id)
+      await waitFor(
+        async () => (await get(`/executed_obs_units/${id}`)).body.transaction_state === 'replicated',
+        { what: 'replicated', deadlineMs: 20_000 },
+      )
+      expect((await post('/executed_obs_units/start', { obs_unit_id: 1, id })).status).toBe(409)
+    })
+
+    it('P9: a file of an unknown unit, a second package of a module, a package over 50 GB', async () => {
+      const orphan = await post('/raw_data_files', { executed_obs_unit_id: unknownId, name: 'a' })
+      expect(orphan).toMatchObject({ status: 422, body: { code: 'unknown_reference' } })
+      const id = await start()
+      const file = {
+        executed_obs_unit_id: id,
+        name: 'big',
+        instrument_module_id: 2,
+        size_bytes: 50_000_000_001,
+      }
+      expect((await post('/raw_data_files', file)).status).toBe(201)
+      expect(await post('/raw_data_files', file)).toMatchObject({
+        status: 409,
+        body: { code: 'already_exists' },
+      })
+      const packed = await post('/raw_data_packages', {
+        executed_obs_unit_id: id,
+        name: 'a',
+        instrument_module_id: 2,
+      })
+      expect(packed.status).toBe(201)
+      const second = await post('/raw_data_packages', {
+        executed_obs_unit_id: id,
+        name: 'b',
+        instrument_module_id: 2,
+      })
+      expect(second).toMatchObject({ status: 409, body: { code: 'package_exists' } })
+      expect(await put(`/raw_data_packages/${packed.body.id}/finalize`)).toMatchObject({
+        status: 422,
+        body: { code: 'package_too_large' },
+      })
+    })
+
+    it('P2: accepts and flags what it cannot check while every database is away', async () => {
+      const id = await start()
+      await waitFor(
+        async () => (await get(`/executed_obs_units/${id}`)).body.transaction_state === 'replicated',
+        { what: 'replicated', deadlineMs: 20_000 },
+      )
+      sites.link.cut()
+      await sites.cluster.standby.stop()
+      try {
+        const finished = await put(`/executed_obs_units/${id}/finish`)
+        expect(finished.status).toBe(200)
+        const { body } = await get(`/transactions/${finished.body.transaction_id}`)
+        expect(body.flags).toContain('shape_only')
+        expect(await get('/executed_obs_units')).toMatchObject({ status: 503 })
+        const pending = await start()
+        expect((await get(`/executed_obs_units/${pending}`)).body).toMatchObject({
+          id: pending,
+          status: 'running',
+        })
+        expect(await get(`/executed_obs_units/${unknownId}`)).toMatchObject({
+          status: 503,
+          body: { code: 'not_here_yet' },
+        })
+      } finally {
+        await sites.cluster.standby.start()
+      }
+    })
+  })
+
+  describe('Idempotency-Key', () => {
+    it('N22: gives the same answer again, and refuses another request', async () => {
+      const key = { 'idempotency-key': randomUUID() }
+      const first = await post('/executed_obs_units/start', { obs_unit_id: 1 }, key)
+      const again = await post('/executed_obs_units/start', { obs_unit_id: 1 }, key)
+      expect(again.status).toBe(201)
+      expect(again.body).toMatchObject({ id: first.body.id, transaction_id: first.body.transaction_id })
+      expect(again.headers['idempotency-replayed']).toBe('true')
+      expect(await post('/executed_obs_units/start', { obs_unit_id: 2 }, key)).toMatchObject({
+        status: 422,
+        body: { code: 'idempotency_conflict' },
+      })
+    })
+
+    it('N22: a repeated finish is no conflict', async () => {
+      const id = await start()
+      const key = { 'idempotency-key': randomUUID() }
+      const answers = [
+        await put(`/executed_obs_units/${id}/finish`, {}, key),
+        await put(`/executed_obs_units/${id}/finish`, {}, key),
+      ]
+      expect(answers.map(({ status }) => status)).toEqual([200, 200])
+    })
+
+    it('N5: holds for reference data too', async () => {
+      const key = { 'idempotency-key': randomUUID() }
+      const body = { name: `new ${randomUUID()}`, type: 'fixed', ra_deg: 10, dec_deg: -20 }
+      const first = await post('/sources', body, key)
+      expect(first).toMatchObject({ status: 201, body: { ...body, naif_id: null } })
+      expect((await post('/sources', body, key)).body).toEqual(first.body)
+      expect(await post('/sources', body)).toMatchObject({
+        status: 409,
+        body: { code: 'already_exists', details: { constraint: 'source_name_key' } },
+      })
+      const changed = await put(`/sources/${first.body.id}`, { note: 'seen' })
+      expect(changed.body).toMatchObject({ id: first.body.id, note: 'seen', ra_deg: 10 })
+    })
+  })
+
+  describe('lists', () => {
+    it('P6: pages through pending and replicated rows without missing or repeating one', async () => {
+      const unit = await start()
+      const names = Array.from({ length: 25 }, (_none, n) => `page-${String(n).padStart(2, '0')}`)
+      const bulk = (some: readonly string[]) =>
+        post('/raw_data_files/bulk', {
+          files: some.map((name, n) => ({ executed_obs_unit_id: unit, name, size_bytes: n % 3 })),
+        })
+      await bulk(names.slice(0, 12))
+      await untilOnMain(unit)
+      sites.link.cut()
+      await bulk(names.slice(12))
+      for (const sort of ['name', '-name', 'size_bytes', '-size_bytes', 'checksum', '-created_at']) {
+        const seen: string[] = []
+        let cursor: unknown = ''
+        while (cursor !== null) {
+          const url: string = `/raw_data_files?executed_obs_unit_id=${unit}&sort=${sort}&limit=7&count=true${cursor === '' ? '' : `&cursor=${String(cursor)}`}`
+          const { body }: TestAnswer = await get(url)
+          expect(body.total).toBe(25)
+          seen.push(...body.items.map((item) => String(item.name)))
+          cursor = body.next_cursor
+        }
+        expect([...seen].sort()).toEqual(names)
+        if (sort === 'name') expect(seen).toEqual(names)
+      }
+    })
+
+    it('filters by every comparison', async () => {
+      const unit = await start()
+      await post('/raw_data_files/bulk', {
+        files: [1, 2, 3, 4].map((n) => ({ executed_obs_unit_id: unit, name: `f${n}`, size_bytes: n })),
+      })
+      const names = async (filter: string) =>
+        (await get(`/raw_data_files?executed_obs_unit_id=${unit}&sort=name&${filter}`)).body.items.map(
+          (item) => item.name,
+        )
+      expect(await names('size_bytes.gte=3')).toEqual(['f3', 'f4'])
+      expect(await names('size_bytes.lt=2')).toEqual(['f1'])
+      expect(await names('size_bytes.gt=1&size_bytes.lte=3')).toEqual(['f2', 'f3'])
+      expect(await names('name.in=f1,f4')).toEqual(['f1', 'f4'])
+      expect(await names(`name=${encodeURIComponent("f1' OR '1'='1")}`)).toEqual([])
+    })
+  })
+
+  describe('the main site', () => {
+    it('N5: journals too, and answers when main has it', async () => {
+      const answer = await sites.call(sites.main, 'POST', '/executed_obs_units/start', { obs_unit_id: 1 })
+      expect(answer).toMatchObject({
+        status: 201,
+        body: { transaction_state: expect.stringMatching(/applied|replicated/) },
+      })
+      expect(await onMain('SELECT FROM executed_obs_unit WHERE id = $1', [answer.body.id])).toHaveLength(1)
+    })
+  })
+
+  it('P5, P12: a transaction that main rejects is recorded and listed with the reason', async () => {
+    const unit = await start()
+    await untilOnMain(unit)
+    sites.link.cut()
+    const file = { executed_obs_unit_id: unit, name: 'twice', instrument_module_id: 1 }
+    const [{ body }] = [await post('/raw_data_files', file)]
+    await sites.cluster.primary.query(
+      'INSERT INTO raw_data_file (executed_obs_unit_id, name, instrument_module_id) VALUES ($1, $2, 1)',
+      [unit, 'twice'],
+    )
+    sites.link.restore()
+    await waitFor(async () => (await get(`/transactions/${body.transaction_id}`)).body.state === 'rejected', {
+      what: 'rejected',
+      deadlineMs: 30_000,
+    })
+    const listed = (await get('/transactions?state=rejected')).body.items.find(
+      (item) => item.id === body.transaction_id,
+    )
+    expect(listed?.rejection).toMatchObject({
+      sqlstate: '23505',
+      constraint: 'raw_data_file_executed_obs_unit_id_instrument_module_id_name_key',
+    })
+  })
+
+  it('shows health and statistics', async () => {
+    const { body, status } = await get('/health')
+    expect(status).toBe(200)
+    expect(body).toMatchObject({
+      database: 'connected',
+      redis: 'unused',
+      transaction_buffer: { size: expect.any(Number) },
+    })
+    expect((await get('/health/ready')).status).toBe(200)
+    expect((await get('/buffer-stats')).body).toMatchObject({
+      pending_transactions: expect.any(Number),
+      buffer_size_mb: expect.any(Number),
+    })
+  })
+
+  it('P2: a site restarted with every database away still knows its tokens and its rows', async () => {
+    const id = await start()
+    await untilOnMain(id)
+    sites.link.cut()
+    const pending = await start()
+    await observatory.stop()
+    await sites.cluster.standby.stop()
+    try {
+      observatory = await sites.openObservatory()
+      expect((await get(`/executed_obs_units/${pending}`)).body).toMatchObject({
+        id: pending,
+        transaction_state: 'buffered',
+      })
+      expect((await post('/executed_obs_units/start', { obs_unit_id: 1 })).status).toBe(201)
+    } finally {
+      await sites.cluster.standby.start()
+    }
+  })
+})
