@@ -76,26 +76,25 @@ function classifyWithin(error: unknown, depth: number): ErrorClass {
   return inner.find((each) => each !== 'transient') ?? 'transient'
 }
 
+/** Outpost's own codes that say more about waiting than their HTTP status does. */
+const ownClasses: Partial<Readonly<Record<ErrorCode, ErrorClass>>> = {
+  main_unreachable: 'connectivity',
+  replica_unreachable: 'connectivity',
+  wait_timeout: 'connectivity',
+  site_stopped: 'connectivity',
+  config_invalid: 'configuration',
+  not_migrated: 'configuration',
+  migration_changed: 'configuration',
+  migration_on_replica: 'configuration',
+  lineage_refused: 'configuration',
+  epoch_fenced: 'configuration',
+}
+
 /** HTTP statuses of the codes that blame what was sent. */
 const inputStatuses: ReadonlySet<number> = new Set([400, 413, 422])
 
 function classifyOwn(code: ErrorCode): ErrorClass {
-  switch (code) {
-    case 'main_unreachable':
-    case 'replica_unreachable':
-    case 'wait_timeout':
-    case 'site_stopped':
-      return 'connectivity'
-    case 'config_invalid':
-    case 'not_migrated':
-    case 'migration_changed':
-    case 'migration_on_replica':
-    case 'lineage_refused':
-    case 'epoch_fenced':
-      return 'configuration'
-    default:
-      return inputStatuses.has(errorCodes[code].status) ? 'deterministic' : 'transient'
-  }
+  return ownClasses[code] ?? (inputStatuses.has(errorCodes[code].status) ? 'deterministic' : 'transient')
 }
 
 const socketCodes = new Set([
