@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { DependencyIndex } from './dependency-index.ts'
+
+const keys = fc.uniqueArray(
+  fc.integer({ min: 0, max: 30 }).map((n) => `pk|public.t|${n}`),
+  { maxLength: 4 },
+)
+const steps = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant('add' as const), writes: keys }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('ask' as const),
+        writes: keys,
+        references: keys,
+        settled: fc.nat(60),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), through: fc.nat(60) }) },
+  ),
+  { maxLength: 80 },
+)
+
+describe('the dependency index', () => {
+  it('N9: finds exactly the last writers that a plain map finds', () => {
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        const index = new DependencyIndex()
+        const model = new Map<string, number>()
+        let seq = 0
+        for (const step of sequence) {
+          if (step.kind === 'add') {
+            seq++
+            index.add({ seq, writes: step.writes })
+            for (const key of step.writes) model.set(key, seq)
+          } else if (step.kind === 'forget') {
+            const through = Math.min(step.through, seq)
+            index.forgetThrough(through)
+            for (const [key, writer] of model) if (writer <= through) model.delete(key)
+          } else {
+            const isSettled = (writer: number): boolean => writer === step.settled
+            const writers = [...step.writes, ...step.references].flatMap((key) => model.get(key) ?? [])
+            const expected = [...new Set(writers.filter((writer) => !isSettled(writer)))].sort(
+              (a, b) => a - b,
+            )
+            expect(index.dependsOn(step, { isSettled })).toEqual(expected)
+          }
+        }
+      }),
+    )
+  })
+
+  it('keeps a million keys in at most 64 MB, and finds each', () => {
+    const index = new DependencyIndex()
+    for (let seq = 1; seq <= 500_000; seq++)
+      index.add({ seq, writes: [`pk|public.a|${seq}`, `pk|public.b|${seq}`] })
+    expect(index.size).toBe(1_000_000)
+    expect(index.bytes).toBeLessThanOrEqual(64 * 1024 * 1024)
+    for (let seq = 1; seq <= 500_000; seq += 97) {
+      expect(index.lastWriter(`pk|public.a|${seq}`)).toBe(seq)
+      expect(index.lastWriter(`pk|public.c|${seq}`)).toBeUndefined()
+    }
+  })
+
+  it('P11: does not grow while it forgets as fast as it learns', () => {
+    const index = new DependencyIndex()
+    for (let seq = 1; seq <= 200_000; seq++) {
+      index.add({ seq, writes: [`pk|public.a|${seq}`] })
+      if (seq > 500) index.forgetThrough(seq - 500)
+    }
+    expect(index.bytes).toBeLessThanOrEqual(4_096 * 16)
+  })
+})
