@@ -23,6 +23,8 @@ export interface ApplierAlarm {
 
 export interface LineageNews {
   readonly lineage: string
+  /** Where main stood when that lineage began. */
+  readonly lineageLsn: string
   readonly chain: readonly string[]
   /** False when main is the one that the site knew. */
   readonly isChanged: boolean

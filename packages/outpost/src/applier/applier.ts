@@ -4,7 +4,7 @@ import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm, ApplierOptions, ApplierState } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
-import { EpochMoves } from './epoch-moves.ts'
+import { EpochMoves, epochBounds } from './epoch-moves.ts'
 import { findMissing, redrive } from './ledger-comparison.ts'
 import type { HelloAnswer, MainSession } from './main-session.ts'
 import { Parking } from './parking.ts'
@@ -46,6 +46,7 @@ export class Applier {
   #fences: readonly number[] = []
   #link: 'connected' | 'unreachable' | undefined
   #lastAlarm: string | undefined
+  #prunedThrough: Seq = 0
 
   constructor(options: ApplierOptions) {
     this.#options = options
@@ -150,7 +151,13 @@ export class Applier {
     const redriven = await this.#compare(session)
     if (isChanged) await journal.setFact(lineageFact, answer.lineage)
     this.#isAccepting = false
-    await this.#options.onLineage?.({ lineage: answer.lineage, chain: answer.chain, isChanged, redriven })
+    await this.#options.onLineage?.({
+      lineage: answer.lineage,
+      lineageLsn: answer.lineageLsn,
+      chain: answer.chain,
+      isChanged,
+      redriven,
+    })
     this.#noteLink('connected')
     this.#options.onPosition?.(answer.position)
     return contact
@@ -222,12 +229,25 @@ export class Applier {
     const dueMs = Math.max(0, (this.#sender.nextDueMs ?? Number.POSITIVE_INFINITY) - nowMs)
     const pauseMs = Math.min(this.#options.idleIntervalMs ?? 1_000, dueMs)
     this.#state = { kind: 'idle' }
+    if (!this.#isWoken) await this.#prune(contact)
     if (!this.#isWoken) await this.#pause(pauseMs)
     if (this.#isWoken || this.#stopping.signal.aborted) return
     const startedMs = clock.monotonicMs()
     const beat = await contact.session.beat(site)
     this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
     this.#options.onPosition?.(beat.position)
+  }
+
+  /** Main forgets what the journal has dropped, in steps, while nothing else is to do (N14). */
+  async #prune(contact: Contact): Promise<void> {
+    const { journal, site } = this.#options
+    const through = journal.firstSeq - 1
+    if (through <= this.#prunedThrough) return
+    const drops = epochBounds(journal)
+      .filter(({ from, to }) => from <= through && from <= to)
+      .map(({ epoch, to }) => ({ epoch, through: Math.min(to, through) }))
+    const isDone = await contact.session.prune(site, journal.epoch, contact.term, drops)
+    if (isDone) this.#prunedThrough = through
   }
 
   /** Another life of the journal, or another applier, has taken over: with care, because it may do so again. */

@@ -21,6 +21,8 @@ export type HelloAnswer =
       readonly kind: 'welcome'
       readonly term: number
       readonly lineage: string
+      /** Where main stood when the lineage row was written; a replica past it without that row has diverged. */
+      readonly lineageLsn: string
       /** Every lineage of this main, oldest first. */
       readonly chain: readonly string[]
       readonly system: string

@@ -91,6 +91,7 @@ class PgMainSession implements MainSession {
           kind: 'welcome',
           term: Number(answer.term),
           lineage: String(answer.lineage),
+          lineageLsn: String(answer.lineage_lsn),
           chain: answer.chain as readonly string[],
           system: String(answer.system),
           timeline: Number(answer.timeline),

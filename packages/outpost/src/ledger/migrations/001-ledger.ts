@@ -107,7 +107,8 @@ CREATE POLICY ledger_prune ON outpost.ledger FOR DELETE
   );
 
 CREATE FUNCTION outpost.covers(p_lineage uuid, p_site text, p_epoch uuid, p_seq bigint) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+-- Parallel safe on purpose: a merged read must not lose its parallel plan to the proof.
 -- STABLE on purpose: it looks with the snapshot of the statement that calls it, so that proof and rows are of one moment.
 BEGIN
   IF p_lineage IS NOT NULL AND NOT EXISTS (SELECT FROM outpost.lineage WHERE id = p_lineage) THEN

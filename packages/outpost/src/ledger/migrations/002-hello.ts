@@ -104,6 +104,7 @@ BEGIN
     'chain', (SELECT jsonb_agg(id ORDER BY ordinal) FROM outpost.lineage),
     'system', (SELECT system_identifier FROM outpost.lineage WHERE id = v_lineage),
     'timeline', (SELECT timeline FROM outpost.lineage WHERE id = v_lineage),
+    'lineage_lsn', (SELECT lsn::text FROM outpost.lineage WHERE id = v_lineage),
     'flush', pg_current_wal_flush_lsn()::text,
     'redriven', v_row.redriven_lineage IS NOT DISTINCT FROM v_lineage,
     'epochs', (

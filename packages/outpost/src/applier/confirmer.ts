@@ -1,0 +1,187 @@
+import type { Clock } from '../clock/clock.ts'
+import type { Journal, StatusChange } from '../journal/journal.ts'
+import { compareLsn, parseLsn } from '../position/lsn.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
+import { backoffMs } from './backoff.ts'
+import { epochBounds } from './epoch-moves.ts'
+import { type ConfirmedIsland, lookAtReplica, type ReplicaLook, type ReplicaQuery } from './replica-look.ts'
+import { seqRanges } from './seq-ranges.ts'
+
+export interface ConfirmerOptions {
+  readonly site: string
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly query: ReplicaQuery
+  /** The current main's lineage and where it began; undefined before first contact: nothing is confirmed. */
+  readonly lineage: () => { readonly id: string; readonly lsn: string } | undefined
+  /** Under which epoch a record of this epoch stands in the ledger; itself when left out (see `Applier.epochOf`). */
+  readonly epochOf?: (epoch: Epoch) => Epoch
+  /** Between two looks while something is unconfirmed. Default 100. */
+  readonly intervalMs?: number
+  /** Between two looks when nothing waits, to learn of a replica that has gone or diverged. Default 1,000. */
+  readonly idleIntervalMs?: number
+  /** A replica without main's lineage whose replay stands still for this long counts as diverged. Default 60,000. */
+  readonly divergedAfterMs?: number
+  readonly random?: () => number
+  /** After the statuses were written: take them out of the overlay (late removal, E10). */
+  readonly onConfirmed?: (seqs: readonly Seq[], changes: readonly StatusChange[]) => void
+  readonly onReplica?: (state: ReplicaState, reason?: string) => void
+}
+
+/**
+ * - `behind`: reachable, but without main's lineage row so far; it confirms nothing.
+ * - `diverged`: it cannot come to have it; it must be rebuilt (N15).
+ */
+export type ReplicaState = 'connected' | 'unreachable' | 'behind' | 'diverged'
+
+/** Looked for at once; more follow in the next look. */
+const windowSize = 5_000
+
+/**
+ * Reads on the replica which applied transactions have arrived there. A ledger row counts only with the lineage that
+ * main returned and only on a replica that descends from the current main (N15): a row of the same number from a lost
+ * branch proves nothing.
+ *
+ * States: stopped → `start()` → looking ⇄ pausing → `stop()` → stopped.
+ */
+export class Confirmer {
+  readonly #options: ConfirmerOptions
+  #stopping = new AbortController()
+  #wakeup = new AbortController()
+  #isWoken = false
+  #running: Promise<void> | undefined
+  #state: ReplicaState | undefined
+  #failures = 0
+  #still: { readonly lsn: string; readonly sinceMs: number } | undefined
+
+  constructor(options: ConfirmerOptions) {
+    this.#options = options
+  }
+
+  get state(): ReplicaState | undefined {
+    return this.#state
+  }
+
+  start(): void {
+    if (this.#running !== undefined) return
+    this.#stopping = new AbortController()
+    this.#running = this.#run()
+  }
+
+  /** Returns when the look under way has ended; its query has a deadline of its own. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#wakeup.abort()
+    await this.#running
+    this.#running = undefined
+  }
+
+  /** Something was applied on main. */
+  wake(): void {
+    this.#isWoken = true
+    this.#wakeup.abort()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#isWoken = false
+      const pauseMs = await this.#lookOnce()
+      this.#wakeup = new AbortController()
+      if (this.#stopping.signal.aborted) return
+      // Being woken shortens the idle pause only: the replica needs a moment anyway.
+      const ms = this.#isWoken ? Math.min(pauseMs, this.#intervalMs) : pauseMs
+      await this.#options.clock.sleep(ms, this.#wakeup.signal)
+    }
+  }
+
+  async #lookOnce(): Promise<number> {
+    try {
+      const isMore = await this.look()
+      this.#failures = 0
+      return isMore
+        ? 0
+        : this.#options.journal.seqsIn('applied', { limit: 1 }).length > 0
+          ? this.#intervalMs
+          : (this.#options.idleIntervalMs ?? 1_000)
+    } catch (error) {
+      this.#failures++
+      this.#note('unreachable', error instanceof Error ? error.message : String(error))
+      return backoffMs(this.#failures, this.#options.random?.() ?? 0.5, {
+        firstMs: this.#intervalMs,
+        capMs: 5_000,
+      })
+    }
+  }
+
+  /** One look; true when more is likely to be confirmed at once. */
+  async look(): Promise<boolean> {
+    const { journal, site, query } = this.#options
+    const lineage = this.#options.lineage()
+    if (lineage === undefined) return false
+    const seqs = journal.seqsIn('applied', { limit: windowSize })
+    const epochs = new Set(seqs.length === 0 ? [] : this.#epochs(seqs[0]!, seqs.at(-1)!))
+    const look = await lookAtReplica(query, lineage.id, site, [...epochs], seqs[0] ?? 1, seqs.at(-1) ?? 0)
+    if (!look.hasLineage) {
+      this.#note(this.#isDiverged(look, lineage.lsn) ? 'diverged' : 'behind')
+      return false
+    }
+    this.#still = undefined
+    this.#note('connected')
+    const confirmed = this.#confirmedOf(seqs, look.islands)
+    if (confirmed.length > 0) await this.#confirm(confirmed)
+    return confirmed.length === windowSize
+  }
+
+  #epochs(from: Seq, to: Seq): readonly Epoch[] {
+    return epochBounds(this.#options.journal)
+      .filter((bound) => bound.from <= to && bound.to >= from)
+      .map(({ epoch }) => this.#options.epochOf?.(epoch) ?? epoch)
+  }
+
+  #confirmedOf(seqs: readonly Seq[], islands: readonly ConfirmedIsland[]): readonly Seq[] {
+    if (islands.length === 0) return []
+    const { journal, epochOf } = this.#options
+    const bounds = epochBounds(journal).map((bound) => ({
+      ...bound,
+      sent: epochOf?.(bound.epoch) ?? bound.epoch,
+    }))
+    return seqs.filter((seq) => {
+      const epoch = bounds.find((bound) => seq >= bound.from && seq <= bound.to)?.sent
+      const { lineage } = journal.status(seq)
+      return islands.some(
+        (island) =>
+          island.epoch === epoch && island.lineage === lineage && seq >= island.from && seq <= island.to,
+      )
+    })
+  }
+
+  async #confirm(seqs: readonly Seq[]): Promise<void> {
+    const { journal, clock } = this.#options
+    // Main may have lost one of them while the replica was asked.
+    const still = seqs.filter((seq) => journal.status(seq).state === 'applied')
+    const replicatedAtMs = clock.nowMs()
+    const changes = seqRanges(still).map(
+      ({ from, to }): StatusChange => ({ from, to, status: { state: 'replicated', replicatedAtMs } }),
+    )
+    await journal.setStatus(changes)
+    this.#options.onConfirmed?.(still, changes)
+  }
+
+  #isDiverged(look: ReplicaLook, lineageLsn: string): boolean {
+    // Past the place where the lineage began, yet without its row: it replayed something else there.
+    if (compareLsn(parseLsn(look.lsn), parseLsn(lineageLsn)) > 0) return true
+    const nowMs = this.#options.clock.monotonicMs()
+    if (this.#still?.lsn !== look.lsn) this.#still = { lsn: look.lsn, sinceMs: nowMs }
+    return nowMs - this.#still.sinceMs >= (this.#options.divergedAfterMs ?? 60_000)
+  }
+
+  #note(state: ReplicaState, reason?: string): void {
+    if (this.#state === state) return
+    this.#state = state
+    this.#options.onReplica?.(state, reason)
+  }
+
+  get #intervalMs(): number {
+    return this.#options.intervalMs ?? 100
+  }
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '../clock/clock.ts'
+import type { Journal, StatusChange, TransactionStatus } from '../journal/journal.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import { dropThrough, type RetentionFacts } from './retention.ts'
+import { seqRanges } from './seq-ranges.ts'
+
+export interface RetainerOptions {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly retentionMs: number
+  readonly lineage: () => string | undefined
+  /** What the standbys that could become main have flushed; asked once a sweep. */
+  readonly promotable: () => Promise<RetentionFacts['promotable']>
+  /** Default 10,000. */
+  readonly intervalMs?: number
+  readonly onStatus?: (changes: readonly StatusChange[]) => void
+}
+
+/** Looked at in one sweep; the next one goes on behind them. */
+const maxPerSweep = 50_000
+
+/**
+ * Moves what is confirmed to `retained` and drops what nobody can need any more (N13). What cannot be decided now,
+ * because main is away, is decided at a later sweep.
+ */
+export class Retainer {
+  readonly #options: RetainerOptions
+  #stopping = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(options: RetainerOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#running !== undefined) return
+    this.#stopping = new AbortController()
+    this.#running = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+    this.#running = undefined
+  }
+
+  /** One sweep; answers the seq through which was dropped, 0 for nothing. */
+  async sweep(): Promise<Seq> {
+    const { journal, clock, retentionMs, lineage } = this.#options
+    await this.#retain()
+    const facts = { nowMs: clock.nowMs(), retentionMs, lineage: lineage() }
+    // Without asking anybody: is there anything old enough at all?
+    if (dropThrough(this.#oldest(), { ...facts, promotable: 'none' }) === 0) return 0
+    const promotable = await this.#options.promotable().catch(() => 'unknown' as const)
+    const through = dropThrough(this.#oldest(), { ...facts, promotable })
+    if (through > 0) await journal.drop(through)
+    return through
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.sweep()
+      await this.#options.clock.sleep(this.#options.intervalMs ?? 10_000, this.#stopping.signal)
+    }
+  }
+
+  async #retain(): Promise<void> {
+    const { journal } = this.#options
+    const seqs = journal.seqsIn('replicated', { limit: maxPerSweep })
+    const changes = seqRanges(seqs).map(
+      ({ from, to }): StatusChange => ({ from, to, status: { state: 'retained' } }),
+    )
+    if (changes.length === 0) return
+    await journal.setStatus(changes)
+    this.#options.onStatus?.(changes)
+  }
+
+  *#oldest(): Iterable<readonly [Seq, TransactionStatus]> {
+    const { journal } = this.#options
+    const last = Math.min(journal.lastSeq, journal.firstSeq + maxPerSweep)
+    for (let seq = journal.firstSeq; seq <= last; seq++) yield [seq, journal.status(seq)]
+  }
+}
