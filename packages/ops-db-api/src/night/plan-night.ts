@@ -15,7 +15,7 @@ export interface NightStep {
   readonly body: (answers: NightAnswers) => Readonly<Record<string, unknown>>
   /** Name under which the answer is kept for later steps. */
   readonly as?: string
-  /** Sent as Idempotency-Key: the same for the same seed, so that a replay can be repeated. */
+  /** Sent as Idempotency-Key: the same for the same seed and sunset, so that a replay can be repeated. */
   readonly idempotencyKey: string
   /** One line for people. */
   readonly label: string
@@ -48,7 +48,8 @@ const minuteMs = 60_000
 export function planNight(options: NightOptions): readonly NightStep[] {
   const { seed, sunsetMs = defaultSunsetMs, sunriseMs = sunsetMs + defaultNightMs } = options
   const random = seededRandom(seed)
-  const key = random.uuid()
+  // The same night has the same keys; another date with the same seed is another night.
+  const key = `night-${seed}-${sunsetMs}`
   const schedule = planSchedule(random, sunsetMs, sunriseMs)
   const steps = schedule.flatMap((scheduled, index) =>
     stepsOfUnit(scheduled, `u${index + 1}`, options, random),

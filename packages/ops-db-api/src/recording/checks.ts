@@ -10,6 +10,9 @@ import { type Presence, presenceOf, rowsWithinBudget } from './present-row.ts'
 /** Whether everything could be looked at, or only the shape of the request. */
 export type Verdict = 'checked' | 'shape_only'
 
+/** Values to look up at most: what a larger bulk call repeats is left to main's unique keys. */
+export const maxLookedUp = 500
+
 /**
  * The look-ups that a write makes before it is accepted. Each either throws the problem it found, or says whether
  * it could look at all.
@@ -59,6 +62,26 @@ export class Checks {
     return this.requireReference('public.instrument_module', id, 'unknown_reference', 'The instrument module')
   }
 
+  /** Many rows at once: one look finds those that are missing, and the first of them is asked for singly. */
+  async requireEach<Id extends string | number>(
+    table: string,
+    ids: ReadonlySet<Id>,
+    requireOne: (id: Id) => Promise<Verdict>,
+  ): Promise<Verdict> {
+    const asked = [...ids].filter((id) => !this.#known.has(table, id))
+    const [only] = asked
+    if (only === undefined) return 'checked'
+    if (asked.length === 1) return await requireOne(only)
+    const sql = `SELECT id::text AS id FROM ${table} WHERE id IN (${numbered(1, asked.length)})`
+    const rows = await this.rows(sql, asked)
+    if (rows === undefined) return 'shape_only'
+    const present = new Set(rows.map((row) => String(row.id)))
+    const missing = asked.find((id) => !present.has(String(id)))
+    if (missing !== undefined) return await requireOne(missing)
+    for (const id of asked) this.#known.add(table, id)
+    return 'checked'
+  }
+
   /** The row that the call changes, or a 404 when its absence is proven. Undefined: nobody could look. */
   async present(
     resource: Resource,
@@ -81,6 +104,7 @@ export class Checks {
   /** A client's own id must be new. */
   async requireNewIds(resource: Resource, ids: readonly string[]): Promise<Verdict> {
     if (ids.length === 0) return 'checked'
+    if (ids.length > maxLookedUp) return 'shape_only'
     const rows = await rowsWithinBudget(
       this.#site,
       `SELECT id::text AS id FROM ${resource.table} WHERE id IN (${numbered(1, ids.length)}) LIMIT 1`,

@@ -13,6 +13,7 @@ import {
   type UnitStatusBody,
   unitStatusBody,
 } from './bodies.ts'
+import { describeTransitions } from './answer-schema.ts'
 import { allChecked, type Verdict } from './checks.ts'
 import {
   canChangeUnit,
@@ -25,6 +26,8 @@ import { idOfStep, idsOf, uuidOf } from './ids.ts'
 import { record } from './record.ts'
 import { critical, instantOf, type RecordingContext } from './recording-context.ts'
 
+const transitionsInWords = describeTransitions(unitTransitions)
+
 /** Starting, pausing, finishing and configuring an executed unit. */
 export function executedUnitRoutes(context: RecordingContext): void {
   startRoute(context)
@@ -34,7 +37,12 @@ export function executedUnitRoutes(context: RecordingContext): void {
 }
 
 function startRoute({ app, site, checks }: RecordingContext): void {
-  const schema = critical(units.path, 'Start an executed unit', startBody)
+  const schema = critical({
+    tag: units.path,
+    summary: 'Start an executed unit',
+    body: startBody,
+    status: 201,
+  })
   app.post<{ Body: StartBody }>(`/${units.path}/start`, { schema }, async (request, reply) => {
     const { start_time, ...values } = request.body
     const transaction = site.transaction()
@@ -68,7 +76,13 @@ interface Change {
 }
 
 function finishRoute(context: RecordingContext): void {
-  const schema = critical(units.path, 'Finish an executed unit', finishBody)
+  const schema = critical({
+    tag: units.path,
+    summary: 'Finish an executed unit',
+    body: finishBody,
+    status: 200,
+    description: transitionsInWords,
+  })
   context.app.put<{ Params: { id: string }; Body: FinishBody }>(
     `/${units.path}/:id/finish`,
     { schema },
@@ -81,7 +95,13 @@ function finishRoute(context: RecordingContext): void {
 }
 
 function statusRoute(context: RecordingContext): void {
-  const schema = critical(units.path, 'Change the status of an executed unit', unitStatusBody)
+  const schema = critical({
+    tag: units.path,
+    summary: 'Change the status of an executed unit',
+    body: unitStatusBody,
+    status: 200,
+    description: transitionsInWords,
+  })
   context.app.put<{ Params: { id: string }; Body: UnitStatusBody }>(
     `/${units.path}/:id/status`,
     { schema },
@@ -147,11 +167,12 @@ export function assertUnitChange(
 
 function configurationRoute({ app, site, checks }: RecordingContext): void {
   const path = `/${units.path}/:id/instrument_configurations`
-  const schema = critical(
-    units.path,
-    'Record an instrument configuration of an executed unit',
-    configurationBody,
-  )
+  const schema = critical({
+    tag: units.path,
+    summary: 'Record an instrument configuration of an executed unit',
+    body: configurationBody,
+    status: 201,
+  })
   app.post<{ Params: { id: string }; Body: ConfigurationBody }>(path, { schema }, async (request, reply) => {
     const unitId = uuidOf(request.params.id, units)
     const { id, instrument_module_id, parameters, valid_from } = request.body

@@ -1,15 +1,17 @@
 import { ProblemError } from 'outpost/fastify'
-import { rawDataFiles as files } from '../resources/recorded-resources.ts'
+import { executedObsUnits, rawDataFiles as files } from '../resources/recorded-resources.ts'
+import { instrumentModules } from '../resources/reference-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { type BulkFilesBody, bulkFilesBody, type FileBody, fileBody } from './bodies.ts'
-import { allChecked, type Checks, numbered, type Verdict } from './checks.ts'
+import { bulkAnswer } from './answer-schema.ts'
+import { allChecked, type Checks, maxLookedUp, numbered, type Verdict } from './checks.ts'
 import { idOfStep, idsOf } from './ids.ts'
 import { record } from './record.ts'
 import { critical, type RecordingContext } from './recording-context.ts'
 
 /** Registering files, one by one or many in one transaction. */
 export function fileRoutes({ app, site, checks }: RecordingContext): void {
-  const single = critical(files.path, 'Register a file', fileBody)
+  const single = critical({ tag: files.path, summary: 'Register a file', body: fileBody, status: 201 })
   app.post<{ Body: FileBody }>(`/${files.path}`, { schema: single }, async (request, reply) => {
     const transaction = site.transaction()
     const file = transaction.insert(files.table, request.body)
@@ -21,7 +23,13 @@ export function fileRoutes({ app, site, checks }: RecordingContext): void {
     })
   })
 
-  const bulk = critical(files.path, 'Register up to 10,000 files in one transaction', bulkFilesBody)
+  const bulk = critical({
+    tag: files.path,
+    summary: 'Register up to 10,000 files in one transaction',
+    body: bulkFilesBody,
+    status: 201,
+    answer: bulkAnswer,
+  })
   app.post<{ Body: BulkFilesBody }>(`/${files.path}/bulk`, { schema: bulk }, async (request, reply) => {
     assertDistinct(request.body.files)
     const transaction = site.transaction()
@@ -54,21 +62,18 @@ async function checkFiles(checks: Checks, bodies: readonly FileBody[]): Promise<
   const units = new Set(bodies.map((body) => body.executed_obs_unit_id.toLowerCase()))
   const modules = new Set(bodies.flatMap((body) => body.instrument_module_id ?? []))
   return await allChecked([
-    ...[...units].map((id) => checks.requireUnit(id)),
-    ...[...modules].map((id) => checks.requireModule(id)),
+    checks.requireEach(executedObsUnits.table, units, (id) => checks.requireUnit(id)),
+    checks.requireEach(instrumentModules.table, modules, (id) => checks.requireModule(id)),
     checks.requireNewIds(files, idsOf(bodies)),
     requireNewNames(checks, bodies),
   ])
 }
 
-/** Names to look up at most: a larger bulk call is left to main's unique key. */
-const maxNames = 500
-
 /** A name is unique within a unit and module; without a module nothing forbids a second one. */
 async function requireNewNames(checks: Checks, bodies: readonly FileBody[]): Promise<Verdict> {
   const named = bodies.filter(({ instrument_module_id }) => instrument_module_id !== undefined)
   if (named.length === 0) return 'checked'
-  if (named.length > maxNames) return 'shape_only'
+  if (named.length > maxLookedUp) return 'shape_only'
   const units = [...new Set(named.map((body) => body.executed_obs_unit_id.toLowerCase()))]
   const names = [...new Set(named.map((body) => body.name))]
   const rows = await checks.rows(

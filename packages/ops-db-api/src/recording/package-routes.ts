@@ -19,7 +19,12 @@ export function packageRoutes(context: RecordingContext): void {
 }
 
 function createRoute({ app, site, checks }: RecordingContext): void {
-  const schema = critical(packages.path, 'Make a package of an executed unit', packageBody)
+  const schema = critical({
+    tag: packages.path,
+    summary: 'Make a package of an executed unit',
+    body: packageBody,
+    status: 201,
+  })
   app.post<{ Body: PackageBody }>(`/${packages.path}`, { schema }, async (request, reply) => {
     const { file_ids = [], ...values } = request.body
     const fileIds = [...new Set(file_ids.map((id) => id.toLowerCase()))]
@@ -87,7 +92,12 @@ async function requireFreeFiles(
 const finalizeAttempts = 3
 
 function finalizeRoute(context: RecordingContext): void {
-  const schema = critical(packages.path, 'Finalize a package: its size is the sum of its files', finalizeBody)
+  const schema = critical({
+    tag: packages.path,
+    summary: 'Finalize a package: its size is the sum of its files',
+    body: finalizeBody,
+    status: 200,
+  })
   context.app.put<{ Params: { id: string } }>(
     `/${packages.path}/:id/finalize`,
     { schema },

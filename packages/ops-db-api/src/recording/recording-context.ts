@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { type Clock, type Site, systemClock } from 'outpost'
-import type { TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { documented } from '../documented.ts'
+import { answersOf, recordedAnswer } from './answer-schema.ts'
 import { Checks } from './checks.ts'
 import { KnownRows } from './known-rows.ts'
 
@@ -20,9 +21,39 @@ export function recordingContext(
   return { app, site, checks: new Checks(site, new KnownRows({ clock })) }
 }
 
+export interface CriticalCall {
+  readonly tag: string
+  readonly summary: string
+  readonly body: TSchema
+  readonly status: 200 | 201
+  readonly answer?: TSchema
+  readonly description?: string
+}
+
+const headers = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      maxLength: 255,
+      description: 'Makes the request safe to repeat: the same key gets the same answer',
+    }),
+  ),
+})
+
 /** The schema of a critical call. */
-export function critical(tag: string, summary: string, body: TSchema): FastifySchema {
-  return documented(tag, `${summary} (critical: recorded also while main is away)`, { body })
+export function critical({
+  tag,
+  summary,
+  body,
+  status,
+  answer = recordedAnswer,
+  description,
+}: CriticalCall): FastifySchema {
+  return documented(tag, `${summary} (critical: recorded also while main is away)`, {
+    body,
+    headers,
+    response: answersOf(status, answer),
+    ...(description === undefined ? {} : { description }),
+  })
 }
 
 /** Time that a client sent, cut to milliseconds in UTC, so that the pending row reads like the stored one. */

@@ -3,6 +3,7 @@ import { dataTransfers as transfers, rawDataPackages as packages } from '../reso
 import { dataLocations } from '../resources/reference-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { type TransferBody, transferBody, type TransferStatusBody, transferStatusBody } from './bodies.ts'
+import { describeTransitions } from './answer-schema.ts'
 import { allChecked, type Verdict } from './checks.ts'
 import { idOfStep, idsOf, uuidOf } from './ids.ts'
 import { presenceOf } from './present-row.ts'
@@ -16,6 +17,8 @@ import {
   transferTransitions,
 } from './transfer-state.ts'
 
+const transitionsInWords = describeTransitions(transferTransitions)
+
 /** Transfers of packages between data locations. */
 export function transferRoutes(context: RecordingContext): void {
   createRoute(context)
@@ -23,7 +26,12 @@ export function transferRoutes(context: RecordingContext): void {
 }
 
 function createRoute({ app, site, checks }: RecordingContext): void {
-  const schema = critical(transfers.path, 'Plan a transfer of a package', transferBody)
+  const schema = critical({
+    tag: transfers.path,
+    summary: 'Plan a transfer of a package',
+    body: transferBody,
+    status: 201,
+  })
   app.post<{ Body: TransferBody }>(`/${transfers.path}`, { schema }, async (request, reply) => {
     const { raw_data_package_id, origin_id, destination_id } = request.body
     if (origin_id === destination_id) {
@@ -55,7 +63,13 @@ function createRoute({ app, site, checks }: RecordingContext): void {
 }
 
 function statusRoute({ app, site, checks }: RecordingContext): void {
-  const schema = critical(transfers.path, 'Report the status of a transfer', transferStatusBody)
+  const schema = critical({
+    tag: transfers.path,
+    summary: 'Report the status of a transfer',
+    body: transferStatusBody,
+    status: 200,
+    description: transitionsInWords,
+  })
   const path = `/${transfers.path}/:id/status`
   app.put<{ Params: { id: string }; Body: TransferStatusBody }>(path, { schema }, async (request, reply) => {
     const id = uuidOf(request.params.id, transfers)
