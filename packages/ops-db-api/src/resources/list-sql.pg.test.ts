@@ -1,0 +1,91 @@
+import { describeEachPostgres, type FreshDatabase, freshDatabase, useServer } from '@outpost/lab/testing'
+import fc from 'fast-check'
+import { migrate, outpostMigrations } from 'outpost/migrate'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { opsDbMigrations } from '../migrations/migrations.ts'
+import { seedReferenceData } from '../reference/seed-reference-data.ts'
+import { writeCursor } from './cursor.ts'
+import { listQuery } from './list-query.ts'
+import { countSql, pageSql, sortTextColumn } from './list-sql.ts'
+import { executedObsUnits as units } from './recorded-resources.ts'
+
+describeEachPostgres('pages of a list', (version) => {
+  const server = useServer(version)
+  let database: FreshDatabase
+  let client: pg.Client
+
+  beforeAll(async () => {
+    database = await freshDatabase(server())
+    client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    await migrate(client, [outpostMigrations, opsDbMigrations])
+    await seedReferenceData(client)
+    // Few values, many ties and nulls, and times that differ by a microsecond only.
+    await client.query(`
+      INSERT INTO executed_obs_unit (obs_unit_id, status, start_time, end_time, mean_elevation, notes)
+      SELECT 1 + n % 5, CASE WHEN n % 3 = 0 THEN 'running' ELSE 'completed' END,
+             '2026-04-15 22:00:00.000001+00'::timestamptz + (n % 7) * interval '1 microsecond',
+             CASE WHEN n % 3 = 0 THEN NULL ELSE '2026-04-16 22:00:00+00'::timestamptz + (n % 4) * interval '1 second' END,
+             CASE WHEN n % 4 = 0 THEN NULL ELSE (n % 6) / 3.0 END, CASE WHEN n % 5 = 0 THEN NULL ELSE 'x' || n % 3 END
+      FROM generate_series(1, 120) AS n`)
+  })
+  afterAll(async () => {
+    await client.end()
+    await database.drop()
+  })
+
+  const run = async (statement: { readonly text: string; readonly values: readonly string[] }) =>
+    (await client.query<Record<string, unknown>>(statement.text, [...statement.values])).rows
+
+  const allPages = async (parameters: Record<string, string>): Promise<string[]> => {
+    const seen: string[] = []
+    let cursor: string | undefined
+    do {
+      const query = listQuery(units, { ...parameters, ...(cursor === undefined ? {} : { cursor }) })
+      const rows = await run(pageSql(units, query))
+      const shown = rows.slice(0, query.limit)
+      seen.push(...shown.map((row) => String(row.id)))
+      const last = rows.length > query.limit ? shown.at(-1) : undefined
+      const value = last?.[sortTextColumn]
+      cursor =
+        last &&
+        writeCursor(units, query.sort, { value: value === null ? null : String(value), id: String(last.id) })
+    } while (cursor !== undefined)
+    return seen
+  }
+
+  it('P6: put together are the whole list, in order, with ties and nulls', async () => {
+    const sort = fc.constantFrom(
+      'start_time',
+      'end_time',
+      'mean_elevation',
+      'notes',
+      'obs_unit_id',
+      'status',
+      'id',
+    )
+    const filter = fc.constantFrom<Record<string, string>>(
+      {},
+      { status: 'completed' },
+      { 'obs_unit_id.in': '1,3' },
+      { 'mean_elevation.gte': '0.5' },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        sort,
+        fc.boolean(),
+        filter,
+        fc.integer({ min: 1, max: 50 }),
+        async (column, isDescending, filters, limit) => {
+          const parameters = { ...filters, sort: `${isDescending ? '-' : ''}${column}` }
+          const whole = await allPages({ ...parameters, limit: '500' })
+          const [count] = await run(countSql(units, listQuery(units, parameters)))
+          expect(whole).toHaveLength(Number(count?.total))
+          expect(await allPages({ ...parameters, limit: String(limit) })).toEqual(whole)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+})
