@@ -11,11 +11,31 @@ export function decodeRecord(body: string, seq: Seq, epoch: Epoch, bufferedAtMs:
   return Object.assign(JSON.parse(body) as TransactionDraft, { seq, epoch, bufferedAtMs })
 }
 
+/** The record of a draft, built property by property: a spread of this many costs more than the rest of an append. */
 export function recordOf(
   draft: TransactionDraft,
   seq: Seq,
   epoch: Epoch,
   bufferedAtMs: number,
 ): TransactionRecord {
-  return { ...draft, seq, epoch, bufferedAtMs }
+  const record: Mutable<TransactionRecord> = {
+    id: draft.id,
+    operations: draft.operations,
+    digest: draft.digest,
+    writes: draft.writes,
+    references: draft.references,
+    dependsOn: draft.dependsOn,
+    catalogVersion: draft.catalogVersion,
+    flags: draft.flags,
+    seq,
+    epoch,
+    bufferedAtMs,
+  }
+  if (draft.idempotency !== undefined) record.idempotency = draft.idempotency
+  if (draft.answer !== undefined) record.answer = draft.answer
+  if (draft.replaces !== undefined) record.replaces = draft.replaces
+  if (draft.actor !== undefined) record.actor = draft.actor
+  return record
 }
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
