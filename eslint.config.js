@@ -27,7 +27,7 @@ export default tseslint.config(
   },
   ...layers.map(({ package: name, forbidden }) => ({
     files: [`packages/${name}/src/**/*.ts`],
-    ignores: ['**/*.test.ts'],
+    ignores: ['**/*.test.ts', '**/*.spec-suite.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: forbidden }] },
   })),
 )

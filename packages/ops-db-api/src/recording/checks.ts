@@ -71,13 +71,13 @@ export class Checks {
     const asked = [...ids].filter((id) => !this.#known.has(table, id))
     const [only] = asked
     if (only === undefined) return 'checked'
-    if (asked.length === 1) return await requireOne(only)
+    if (asked.length === 1) return requireOne(only)
     const sql = `SELECT id::text AS id FROM ${table} WHERE id IN (${numbered(1, asked.length)})`
     const rows = await this.rows(sql, asked)
     if (rows === undefined) return 'shape_only'
     const present = new Set(rows.map((row) => String(row.id)))
     const missing = asked.find((id) => !present.has(String(id)))
-    if (missing !== undefined) return await requireOne(missing)
+    if (missing !== undefined) return requireOne(missing)
     for (const id of asked) this.#known.add(table, id)
     return 'checked'
   }

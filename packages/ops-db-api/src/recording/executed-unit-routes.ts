@@ -51,7 +51,7 @@ function startRoute({ app, site, checks }: RecordingContext): void {
       status: 'running',
       start_time: start_time === undefined ? new Date(transaction.nowMs) : instantOf(start_time),
     })
-    return await record(site, request, reply, {
+    return record(site, request, reply, {
       transaction,
       status: 201,
       body: { id: idOfStep(started), status: 'running' },
@@ -126,7 +126,7 @@ async function changeUnit(
   const transaction = site.transaction()
   const end = isUnitEnd(change.status) ? (change.end ?? new Date(transaction.nowMs)) : undefined
   transaction.update(units.table, { id }, { status: change.status, end_time: end, notes: change.notes })
-  return await record(site, request, reply, {
+  return record(site, request, reply, {
     transaction,
     status: 200,
     body: { id, status: change.status },
@@ -184,7 +184,7 @@ function configurationRoute({ app, site, checks }: RecordingContext): void {
       parameters,
       valid_from: valid_from === undefined ? new Date(transaction.nowMs) : instantOf(valid_from),
     })
-    return await record(site, request, reply, {
+    return record(site, request, reply, {
       transaction,
       status: 201,
       body: { id: idOfStep(inserted), status: 'recorded' },

@@ -15,7 +15,7 @@ export function fileRoutes({ app, site, checks }: RecordingContext): void {
   app.post<{ Body: FileBody }>(`/${files.path}`, { schema: single }, async (request, reply) => {
     const transaction = site.transaction()
     const file = transaction.insert(files.table, request.body)
-    return await record(site, request, reply, {
+    return record(site, request, reply, {
       transaction,
       status: 201,
       body: { id: idOfStep(file), status: 'registered' },
@@ -34,7 +34,7 @@ export function fileRoutes({ app, site, checks }: RecordingContext): void {
     assertDistinct(request.body.files)
     const transaction = site.transaction()
     const rows = transaction.insertMany(files.table, request.body.files)
-    return await record(site, request, reply, {
+    return record(site, request, reply, {
       transaction,
       status: 201,
       body: { ids: rows.map(idOfStep), count: rows.length },
@@ -61,7 +61,7 @@ export function assertDistinct(bodies: readonly FileBody[]): void {
 async function checkFiles(checks: Checks, bodies: readonly FileBody[]): Promise<Verdict> {
   const units = new Set(bodies.map((body) => body.executed_obs_unit_id.toLowerCase()))
   const modules = new Set(bodies.flatMap((body) => body.instrument_module_id ?? []))
-  return await allChecked([
+  return allChecked([
     checks.requireEach(executedObsUnits.table, units, (id) => checks.requireUnit(id)),
     checks.requireEach(instrumentModules.table, modules, (id) => checks.requireModule(id)),
     checks.requireNewIds(files, idsOf(bodies)),

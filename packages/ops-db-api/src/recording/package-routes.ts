@@ -32,7 +32,7 @@ function createRoute({ app, site, checks }: RecordingContext): void {
     const made = transaction.insert(packages.table, { ...values, state: 'waiting' })
     const id = idOfStep(made)
     for (const fileId of fileIds) transaction.update(files.table, { id: fileId }, { raw_data_package_id: id })
-    return await record(site, request, reply, {
+    return record(site, request, reply, {
       transaction,
       status: 201,
       body: { id, status: 'waiting' },

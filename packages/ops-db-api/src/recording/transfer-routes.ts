@@ -42,7 +42,7 @@ function createRoute({ app, site, checks }: RecordingContext): void {
     }
     const transaction = site.transaction()
     const planned = transaction.insert(transfers.table, { ...request.body, status: 'pending' })
-    return await record(site, request, reply, {
+    return record(site, request, reply, {
       transaction,
       status: 201,
       body: { id: idOfStep(planned), status: 'pending' },
@@ -86,7 +86,7 @@ function statusRoute({ app, site, checks }: RecordingContext): void {
         { state: packageStateAfter[status] },
       )
     }
-    return await record(site, request, reply, {
+    return record(site, request, reply, {
       transaction,
       status: 200,
       body: { id, status },

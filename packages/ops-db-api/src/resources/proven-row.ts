@@ -19,7 +19,7 @@ export async function provenRow(
 ): Promise<FoundRow | undefined> {
   const found = await site.readRow(resource.table, { id }, options)
   if (found !== undefined || site.type === 'main') return found
-  return await rowOnMain(site, resource, id)
+  return rowOnMain(site, resource, id)
 }
 
 /** The second half of {@link provenRow}, for a caller that already knows that the replica lacks the row. */

@@ -17,7 +17,7 @@ export function readRoutes(app: FastifyInstance, site: Site, resource: Resource)
   app.get(`/${resource.path}`, { schema: listSchema(resource) }, async (request) => {
     const query = listQuery(resource, request.query as Record<string, unknown>)
     const token = outpostTokenOf(request)
-    return await readList(site, resource, query, token)
+    return readList(site, resource, query, token)
   })
 
   const one = documented(resource.path, `One ${resource.noun} by id`)

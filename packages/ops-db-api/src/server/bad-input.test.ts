@@ -48,7 +48,7 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH'
 async function call(method: Method, url: string, payload?: unknown, more: Record<string, string> = {}) {
   const body =
     payload === undefined ? {} : { payload: typeof payload === 'string' ? payload : JSON.stringify(payload) }
-  return await app.inject({ method, url, headers: { ...headers, ...more }, ...body })
+  return app.inject({ method, url, headers: { ...headers, ...more }, ...body })
 }
 
 function expectProblem(answer: Awaited<ReturnType<typeof call>>, status: number, code: string): void {

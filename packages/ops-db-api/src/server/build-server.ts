@@ -37,7 +37,9 @@ export async function buildServer({ site, tokens, logger = false }: ServerOption
     // Accepted connections are answered while stopping; the site itself says when it takes no more.
     return503OnClosing: false,
     routerOptions: { maxParamLength: maxPathParameterLength },
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      void answerError(error, request, reply)
+    },
   })
   installAuthentication(app, tokens)
   installBodyValidation(app)

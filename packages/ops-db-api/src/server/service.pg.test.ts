@@ -31,7 +31,7 @@ describeEachPostgres('the service at two sites', (version) => {
     expect(answer.status).toBe(201)
     return String(answer.body.id)
   }
-  const onMain = async (sql: string, values: unknown[] = []) => await sites.cluster.primary.query(sql, values)
+  const onMain = async (sql: string, values: unknown[] = []) => sites.cluster.primary.query(sql, values)
   const untilOnMain = (id: string) =>
     waitFor(async () => (await onMain('SELECT FROM executed_obs_unit WHERE id = $1', [id])).length === 1, {
       what: `unit ${id} on main`,

@@ -26,7 +26,7 @@ type Item = ProblemItem & { readonly code: ErrorCode }
 
 function itemsOf(finding: ValidationFinding): Item[] {
   const path = finding.instancePath ?? ''
-  switch (finding.keyword) {
+  switch (finding.keyword ?? '') {
     // TypeBox reports the refused property twice; the `additionalProperties` finding carries its name.
     case 'boolean':
       return []
