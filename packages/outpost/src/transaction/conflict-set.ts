@@ -127,7 +127,7 @@ class Collector {
   #update(facts: TableFacts, key: TextRow, set: TextRow, old: TextRow | undefined): void {
     const table = facts.root
     const oldKey = this.#writeRow(table, key)
-    const before: TextRow = { ...this.#rows.get(oldKey), ...old, ...key }
+    const before: TextRow = { ...old, ...this.#rows.get(oldKey), ...key }
     const after: TextRow = { ...before, ...set }
     const isTouched = (column: string): boolean => Object.hasOwn(set, column)
     this.#rows.set(this.#writeRow(table, after), after)
@@ -144,7 +144,7 @@ class Collector {
 
   #delete(facts: TableFacts, key: TextRow, old: TextRow | undefined): void {
     const oldKey = this.#writeRow(facts.root, key)
-    const before: TextRow = { ...this.#rows.get(oldKey), ...old, ...key }
+    const before: TextRow = { ...old, ...this.#rows.get(oldKey), ...key }
     if (facts.referencedColumns.size > 0) this.#isCommonLane = true
     for (const unique of facts.root.uniqueKeys) this.#writeUnique(facts.root, unique, before)
     this.#rows.delete(oldKey)
