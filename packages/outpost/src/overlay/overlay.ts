@@ -20,7 +20,11 @@ export interface NodeExecutor {
     /** Named prepared statement; undefined for an unnamed one. */
     readonly name?: string
     readonly rowMode?: 'array'
-  }): Promise<{ readonly rows: readonly unknown[]; readonly fields: readonly { readonly name: string }[]; readonly rowCount: number | null }>
+  }): Promise<{
+    readonly rows: readonly unknown[]
+    readonly fields: readonly { readonly name: string }[]
+    readonly rowCount: number | null
+  }>
 }
 
 /** One pending row after folding. `image` columns are complete for `insert`, only the changed ones for `patch`. */
@@ -57,8 +61,12 @@ export interface OverlayPin {
 export interface Overlay {
   /** Takes in durable records, in seq order; cheap and synchronous. */
   fold(records: readonly TransactionRecord[]): void
-  /** Removes transactions that were read as applied on the replica; moves the floor. */
-  takeOut(seqs: readonly Seq[]): void
+  /**
+   * Removes transactions that were read as applied on the replica, in the order in which they were read; moves the
+   * floor. `dismissed` ones (discarded, resolved, superseded) have no ledger row to prove and leave it where it is.
+   * What a statement or pin under way still needs goes when that ends.
+   */
+  takeOut(seqs: readonly Seq[], why?: 'replicated' | 'dismissed'): void
   /** Puts retained transactions back after main or the replica was replaced (N15); the floor falls below them. */
   putBack(records: readonly TransactionRecord[]): void
   readonly version: Seq

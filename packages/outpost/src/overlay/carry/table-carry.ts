@@ -1,0 +1,141 @@
+import { booleanArray, type ArrayParameter, RowArray, ValueArray } from '../encode/composite-array.ts'
+import { deleteItem, type ImageItems, insertItem, isSet, type ItemFields } from '../encode/image-item.ts'
+import type { CarryShape, PatchShape } from '../sql/shadow-cte.ts'
+import type { AddedParameter } from '../sql/parameters.ts'
+
+/** A row whose key was changed: encoded keys to look under, and the changed columns. */
+export interface CarriedMove {
+  readonly first: ItemFields
+  readonly second: ItemFields
+  readonly patch: ItemFields
+}
+
+/** Above this many patches in a page of rows they are looked up one by one. */
+const manyPatches = 50
+
+/** What one statement carries of one table: filled row by row, then read as a shape and its parameters. */
+export class TableCarry {
+  readonly #items: ImageItems
+  readonly #inserts: RowArray
+  readonly #guarded: RowArray
+  readonly #excluded: readonly ValueArray[]
+  readonly #patches: ItemFields[] = []
+  readonly #moves: CarriedMove[] = []
+  #rowCount = 0
+
+  constructor(items: ImageItems, columnNames: ReadonlySet<string> | undefined) {
+    this.#items = items
+    this.#inserts = new RowArray(items, columnNames)
+    this.#guarded = new RowArray(items, columnNames)
+    this.#excluded = items.shape.keys.map((key) => new ValueArray(items, key))
+  }
+
+  /** Rows carried. */
+  get rowCount(): number {
+    return this.#rowCount
+  }
+
+  get isEmpty(): boolean {
+    return this.#rowCount === 0
+  }
+
+  /** Adds a row as its image says, and keeps main's version of it out. */
+  add(bytes: Buffer, start: number): void {
+    const kind = bytes[start]!
+    if (kind === insertItem) this.#inserts.add(bytes, start)
+    else if (kind !== deleteItem) this.#patches.push(this.#items.read(bytes, start))
+    this.#exclude(bytes, start)
+    this.#rowCount++
+  }
+
+  /** Keeps main's version of a row out whose own image cannot matter. */
+  addExcluded(bytes: Buffer, start: number): void {
+    this.#exclude(bytes, start)
+    this.#rowCount++
+  }
+
+  /** N20: an insert that main refused or that waits for one: shown where main has no row of that key. */
+  addGuarded(bytes: Buffer, start: number): void {
+    this.#guarded.add(bytes, start)
+    this.#rowCount++
+  }
+
+  addMove(move: CarriedMove, bytes: Buffer, start: number): void {
+    this.#moves.push(move)
+    this.#exclude(bytes, start)
+    this.#rowCount++
+  }
+
+  shape(isPage: boolean): CarryShape {
+    return {
+      table: this.#items.shape,
+      hasInserts: this.#inserts.count > 0,
+      hasGuardedInserts: this.#guarded.count > 0,
+      hasExcluded: (this.#excluded[0]?.count ?? 0) > 0,
+      patches: this.#patchShape(this.#patches),
+      moves: this.#patchShape(this.#moves.map((move) => move.patch)),
+      looksUpPatches: isPage && this.#patches.length > manyPatches,
+    }
+  }
+
+  parameter(parameter: Exclude<AddedParameter, { kind: 'coverage' }>): ArrayParameter {
+    switch (parameter.kind) {
+      case 'inserts':
+        return (parameter.guarded ? this.#guarded : this.#inserts).finish()
+      case 'excluded':
+        return this.#excluded[parameter.key]!.finish()
+      case 'patch_key':
+        return this.#keys(this.#patches, parameter.key)
+      case 'patch_value':
+        return this.#values(this.#patches, parameter.column)
+      case 'patch_set':
+        return booleanArray(this.#patches.map((patch) => isSet(patch, parameter.column)))
+      case 'move_key':
+        return this.#keys(
+          this.#moves.map((move) => (parameter.choice === 0 ? move.first : move.second)),
+          parameter.key,
+        )
+      case 'move_value':
+        return this.#values(
+          this.#moves.map((move) => move.patch),
+          parameter.column,
+        )
+      case 'move_set':
+        return booleanArray(this.#moves.map((move) => isSet(move.patch, parameter.column)))
+    }
+  }
+
+  #exclude(bytes: Buffer, start: number): void {
+    let at = start + 1
+    for (const keys of this.#excluded) {
+      const length = bytes.readInt32BE(at)
+      keys.add(bytes, at + 4, at + 4 + length)
+      at += 4 + length
+    }
+  }
+
+  #keys(rows: readonly ItemFields[], key: number): ArrayParameter {
+    const array = new ValueArray(this.#items, this.#items.shape.keys[key]!)
+    for (const row of rows) array.add(row.bytes, row.keyStarts[key]!, row.keyEnds[key]!)
+    return array.finish()
+  }
+
+  /** Where a patch does not set the column any valid value stands in: the row's flag says not to look at it. */
+  #values(patches: readonly ItemFields[], column: number): ArrayParameter {
+    const array = new ValueArray(this.#items, this.#items.shape.columns[column]!)
+    const filler = patches.find((patch) => isSet(patch, column))!
+    for (const patch of patches) array.addField(isSet(patch, column) ? patch : filler)
+    return array.finish()
+  }
+
+  #patchShape(patches: readonly ItemFields[]): PatchShape | undefined {
+    if (patches.length === 0) return undefined
+    const counts = this.#items.shape.columns.map(() => 0)
+    for (const patch of patches) {
+      for (let index = 0; index < counts.length; index++) if (isSet(patch, index)) counts[index]!++
+    }
+    const columns = [...counts.keys()].filter((index) => counts[index]! > 0)
+    const flagged = new Set(columns.filter((index) => counts[index]! < patches.length))
+    return { columns, flagged }
+  }
+}

@@ -1,0 +1,216 @@
+import type { Clock } from '../clock/clock.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Catalog, TableName } from '../postgres/catalog.ts'
+import type { TextRow } from '../transaction/operation.ts'
+import type { TransactionState } from '../transaction/state.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
+import { rowKey } from './carry/collect.ts'
+import { foldRow, historyOf } from './carry/row-history.ts'
+import { Floor, type FloorPoint } from './floor.ts'
+import { PendingIndex } from './index/pending-index.ts'
+import type { PendingTable } from './index/pending-table.ts'
+import { runMergedRead, statementName } from './merged-read.ts'
+import type { Coverage, FoldedRow, MergedRead, NodeExecutor, Overlay, OverlayPin } from './overlay.ts'
+import { Pins } from './pins.ts'
+import { refuseBypass } from './refuse-read.ts'
+import { loadGrammar } from './sql/parse-cache.ts'
+import { type ReadPlan, ReadPlans } from './sql/read-plan.ts'
+
+export interface OverlayOptions {
+  readonly catalog: () => Catalog
+  readonly journal: Pick<Journal, 'getMany' | 'status' | 'seqsIn' | 'epochs'>
+  /** State of a transaction, where it is known better than by the journal. */
+  readonly statusOf?: (seq: Seq) => TransactionState
+  readonly clock: Clock
+  /** Encoded images kept in memory; beyond it they are read from the journal when needed. Default 64 MiB. */
+  readonly imageBytes?: number
+}
+
+const defaultImageBytes = 64 * 1024 * 1024
+/** Prepared statements named over the overlay's life; a client keeps each for as long as its connection. */
+const maximumNames = 500
+/** Transactions that main refused or holds back, looked at per read. */
+const maximumHeld = 1_000_000
+
+/** An empty overlay; the site folds the journal's pending transactions into it. */
+export function createOverlay(options: OverlayOptions): Overlay {
+  return new PendingOverlay(options)
+}
+
+class PendingOverlay implements Overlay {
+  readonly #options: OverlayOptions
+  readonly #index: PendingIndex
+  readonly #plans = new ReadPlans()
+  readonly #floor: Floor
+  readonly #pins: Pins
+  readonly #names = new Map<string, string>()
+  #version: Seq = 0
+
+  constructor(options: OverlayOptions) {
+    this.#options = options
+    this.#index = new PendingIndex(options.catalog, options.imageBytes ?? defaultImageBytes)
+    this.#floor = new Floor(() => options.journal.epochs)
+    this.#pins = new Pins(options.clock, (seqs) => this.#remove(seqs))
+  }
+
+  get version(): Seq {
+    return this.#version
+  }
+
+  get floor(): FloorPoint | undefined {
+    return this.#floor.newest
+  }
+
+  fold(records: readonly TransactionRecord[]): void {
+    for (const record of records) {
+      this.#index.add(record)
+      this.#version = Math.max(this.#version, record.seq)
+    }
+  }
+
+  takeOut(seqs: readonly Seq[], why: 'replicated' | 'dismissed' = 'replicated'): void {
+    if (seqs.length === 0) return
+    if (why === 'dismissed') for (const seq of seqs) this.#dismissed.add(seq)
+    this.#pins.defer(seqs)
+  }
+
+  /** Leaving without a ledger row of their own: no node could prove them. */
+  readonly #dismissed = new Set<Seq>()
+
+  #remove(seqs: readonly Seq[]): void {
+    const proven: Seq[] = []
+    for (const seq of seqs) {
+      const isHeld = this.#index.remove(seq)
+      if (!this.#dismissed.delete(seq) && isHeld) proven.push(seq)
+    }
+    this.#floor.raise(proven)
+  }
+
+  putBack(records: readonly TransactionRecord[]): void {
+    if (records.length === 0) return
+    const seqs = records.map((record) => record.seq)
+    this.#pins.keep(new Set(seqs))
+    for (const seq of seqs) this.#dismissed.delete(seq)
+    this.fold(records)
+    this.#floor.fallBelow(seqs)
+  }
+
+  pendingRows(table: TableName): number {
+    return this.#index.table(table)?.count ?? 0
+  }
+
+  stateOf(table: TableName, key: TextRow): TransactionState {
+    const found = this.#find(table, key)
+    return found ? this.#stateOf(this.#index.newestSeq(found.slot)) : 'replicated'
+  }
+
+  async row(table: TableName, key: TextRow): Promise<FoldedRow | undefined> {
+    const found = this.#find(table, key)
+    if (!found) return undefined
+    const { pending, slot } = found
+    const own = this.#index.links(slot)
+    const links = this.#index.groupOf(slot).flatMap((member) => this.#index.links(member))
+    const seqs = [...new Set(own.map((link) => link.seq))]
+    const records = await this.#options.journal.getMany([...new Set(links.map((link) => link.seq))])
+    const bySeq = new Map(records.map((record) => [record.seq, record]))
+    const newest = bySeq.get(seqs.at(-1)!)
+    const folded = foldRow(historyOf(links, bySeq), pending.shape, key, () => false)?.folded
+    if (!folded || !newest) return undefined
+    const fullKey = rowKey(this.#index, pending, slot, historyOf(own, bySeq)) ?? key
+    const image = folded.kind === 'insert' ? folded.image : folded.kind === 'patch' ? folded.set : {}
+    const state = this.#stateOf(newest.seq)
+    return { table, key: fullKey, kind: folded.kind, image, seqs, transactionId: newest.id, state }
+  }
+
+  pin(deadlineMs: number): OverlayPin {
+    return this.#pins.open(this.#version, deadlineMs)
+  }
+
+  async query(
+    node: NodeExecutor,
+    sql: string,
+    values: readonly unknown[],
+    options: { readonly coverage: Coverage; readonly pin?: OverlayPin },
+  ): Promise<MergedRead> {
+    await loadGrammar()
+    const { pin } = options
+    if (pin && !this.#pins.isOpen(pin)) {
+      throw new OutpostError(
+        'wait_timeout',
+        'The pinned version of the overlay was released or its deadline passed.',
+        {
+          hint: 'Take a new pin and a new snapshot.',
+        },
+      )
+    }
+    const plan = this.#plans.get(sql, this.#options.catalog())
+    plan.uses++
+    checkParameterCount(plan, values)
+    const anyPending = this.#index.transactionCount > 0
+    refuseBypass(plan, (table) => this.pendingRows(table) > 0, anyPending)
+    const release = this.#pins.hold()
+    try {
+      const view = {
+        index: this.#index,
+        readRecords: (seqs: readonly Seq[]) => this.#options.journal.getMany(seqs),
+        coverage: options.coverage,
+        floors: this.#floorsFor(options.coverage),
+        through: pin?.version,
+        held: this.#heldSeqs(),
+      }
+      return await runMergedRead(node, plan, values, view, (text) => this.#nameFor(plan, text))
+    } finally {
+      release()
+    }
+  }
+
+  /** The overlay's own floor rules: it may have risen since the caller looked. */
+  #floorsFor({ floor }: Coverage): readonly FloorPoint[] {
+    const points = this.#floor.points
+    const newest = points[0]
+    return floor && (!newest || floor.seq > newest.seq) ? [floor, ...points] : points
+  }
+
+  #heldSeqs(): ReadonlySet<Seq> {
+    const { journal } = this.#options
+    const held = new Set<Seq>()
+    for (const state of ['rejected', 'parked'] as const) {
+      for (const seq of journal.seqsIn(state, { limit: maximumHeld })) held.add(seq)
+    }
+    return held
+  }
+
+  /** A statement met once may never come again; one met again is worth its plan on the server. */
+  #nameFor(plan: ReadPlan, text: string): string | undefined {
+    const known = this.#names.get(text)
+    if (known !== undefined || plan.uses < 2 || this.#names.size >= maximumNames) return known
+    const name = statementName(text)
+    this.#names.set(text, name)
+    return name
+  }
+
+  #find(
+    table: TableName,
+    key: TextRow,
+  ): { readonly pending: PendingTable; readonly slot: number } | undefined {
+    const pending = this.#index.table(table)
+    if (!pending) return undefined
+    const slot = this.#index.find(pending, key)
+    return slot === -1 ? undefined : { pending, slot }
+  }
+
+  #stateOf(seq: Seq): TransactionState {
+    return this.#options.statusOf?.(seq) ?? this.#options.journal.status(seq).state
+  }
+}
+
+/** Values beyond the statement's own would be taken for those that the merge adds. */
+function checkParameterCount(plan: ReadPlan, values: readonly unknown[]): void {
+  const { parameterCount } = plan.statement
+  if (values.length === parameterCount) return
+  throw new OutpostError(
+    'read_invalid',
+    `The statement has ${parameterCount} parameters; ${values.length} values were given.`,
+  )
+}

@@ -1,0 +1,70 @@
+import type { EpochRange } from '../journal/journal.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
+
+export interface FloorPoint {
+  readonly epoch: Epoch
+  readonly seq: Seq
+}
+
+/** Earlier floors remembered for {@link Floor.fallBelow}, and late transactions proven one by one. */
+const maximumRemembered = 1024
+const maximumLate = 16
+
+/**
+ * What the overlay let go and a node must therefore show (N17): the newest transaction taken out, and those taken
+ * out after a newer one. A transaction that waited (parked, re-driven) commits on main after its elders, so a node
+ * that has the newest may still lack it.
+ */
+export class Floor {
+  readonly #epochs: () => readonly EpochRange[]
+  /** Newest seq of each removal that raised the floor, ascending. */
+  #raised: Seq[] = []
+  #late: Seq[] = []
+
+  constructor(epochs: () => readonly EpochRange[]) {
+    this.#epochs = epochs
+  }
+
+  get newest(): FloorPoint | undefined {
+    const seq = this.#raised.at(-1)
+    return seq === undefined ? undefined : this.#point(seq)
+  }
+
+  /** Everything that a node must show: each alone is not enough. */
+  get points(): readonly FloorPoint[] {
+    const newest = this.newest
+    return newest ? [newest, ...this.#late.map((seq) => this.#point(seq))] : []
+  }
+
+  /** These were read as applied, later than all that were taken out before. */
+  raise(seqs: readonly Seq[]): void {
+    if (seqs.length === 0) return
+    const before = this.#raised.at(-1) ?? 0
+    let newest = before
+    const late: Seq[] = []
+    for (const seq of seqs) {
+      if (seq < before) late.push(seq)
+      newest = Math.max(newest, seq)
+    }
+    if (newest > before) {
+      this.#raised.push(newest)
+      if (this.#raised.length > maximumRemembered) this.#raised.shift()
+      // What was late before was seen before this one was: whoever shows this one shows those.
+      this.#late = late.slice(-maximumLate)
+    } else this.#late = [...this.#late, ...late].slice(-maximumLate)
+  }
+
+  /** These are in the overlay again: nothing as new as they are is proven any more. */
+  fallBelow(seqs: readonly Seq[]): void {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const seq of seqs) oldest = Math.min(oldest, seq)
+    this.#raised = this.#raised.filter((seq) => seq < oldest)
+    this.#late = this.#late.filter((seq) => seq < oldest)
+  }
+
+  #point(seq: Seq): FloorPoint {
+    let epoch = ''
+    for (const range of this.#epochs()) if (range.from <= seq) epoch = range.epoch
+    return { epoch, seq }
+  }
+}

@@ -1,0 +1,81 @@
+import type { TableName } from '../../postgres/catalog.ts'
+import { ImageItems } from '../encode/image-item.ts'
+import type { TableShape } from '../encode/table-shape.ts'
+import { grownInt32 } from './typed-growth.ts'
+
+/** The pending rows of one table. */
+export class PendingTable {
+  readonly id: number
+  readonly name: TableName
+  #shape: TableShape
+  #items: ImageItems
+  #members = new Int32Array(16)
+  #count = 0
+  /** Slots whose history crosses keys (an update of the key); always carried. */
+  readonly moved = new Set<number>()
+  /** Columns that every pending row of the table is indexed by. */
+  indexed: ReadonlySet<string>
+
+  constructor(id: number, name: TableName, shape: TableShape) {
+    this.id = id
+    this.name = name
+    this.#shape = shape
+    this.#items = new ImageItems(shape, shape.isBinary ? 'binary' : 'text')
+    this.indexed = indexedColumns(shape)
+  }
+
+  get shape(): TableShape {
+    return this.#shape
+  }
+
+  get items(): ImageItems {
+    return this.#items
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Slots of its rows, in no order; valid until the next change. */
+  get slots(): Int32Array {
+    return this.#members.subarray(0, this.#count)
+  }
+
+  /** Takes a new definition of the table; images encoded for the old one must have been dropped. */
+  redefine(shape: TableShape): void {
+    const columns = indexedColumns(shape)
+    this.indexed =
+      this.#count === 0 ? columns : new Set([...columns].filter((column) => this.indexed.has(column)))
+    this.#shape = shape
+    this.#items = new ImageItems(shape, shape.isBinary ? 'binary' : 'text')
+  }
+
+  /** A value was met that has no binary form: from now on its rows travel as text. */
+  useText(): void {
+    this.#items = new ImageItems(this.#shape, 'text')
+  }
+
+  add(slot: number): number {
+    this.#members = grownInt32(this.#members, this.#count + 1)
+    this.#members[this.#count] = slot
+    return this.#count++
+  }
+
+  /** Puts the last row in the freed place and answers its slot. */
+  remove(member: number): number {
+    const last = this.#members[--this.#count]!
+    this.#members[member] = last
+    if (this.#count === 0) this.indexed = indexedColumns(this.#shape)
+    return last
+  }
+}
+
+/** Columns worth an index here: led by one on main, of a type whose equality is exact as text (N18). */
+function indexedColumns(shape: TableShape): ReadonlySet<string> {
+  const isWholeKey = (name: string): boolean => shape.keys.length === 1 && shape.keys[0]!.column.name === name
+  return new Set(
+    shape.table.indexedColumns.filter(
+      (name) => shape.byName.get(name)?.hasExactText === true && !isWholeKey(name),
+    ),
+  )
+}

@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto'
+import type { TableName } from '../postgres/catalog.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import { chooseSlots } from './carry/choose-slots.ts'
+import { Collection, type ReadRecords } from './carry/collect.ts'
+import { TableCarry } from './carry/table-carry.ts'
+import type { FloorPoint } from './floor.ts'
+import type { PendingIndex } from './index/pending-index.ts'
+import type { PendingTable } from './index/pending-table.ts'
+import type { Coverage, MergedRead, NodeExecutor } from './overlay.ts'
+import { prune, type Pruning } from './prune.ts'
+import { hiddenKey } from './sql/merged-text.ts'
+import type { AddedParameter } from './sql/parameters.ts'
+import type { ReadPlan, TouchedTable } from './sql/read-plan.ts'
+
+/** What of the overlay one merged read sees. */
+export interface ReadView {
+  readonly index: PendingIndex
+  readonly readRecords: ReadRecords
+  readonly coverage: Coverage
+  readonly floors: readonly FloorPoint[]
+  /** Fold only up to this transaction (N16). */
+  readonly through: Seq | undefined
+  /** Transactions that main refused or holds back (N20). */
+  readonly held: ReadonlySet<Seq>
+}
+
+/** Statements that carry more are planned anew each time, with the size of what they carry (E14). */
+const maximumPreparedRows = 256
+/** Rounds of looking for pending keys among the rows before everything is sent. */
+const maximumRounds = 4
+
+/** One table's part of a statement. */
+interface TablePart {
+  readonly touched: TouchedTable
+  readonly table: PendingTable
+  readonly pruning: Pruning
+  readonly carry: TableCarry
+  readonly collection: Collection
+}
+
+interface Prepared {
+  readonly parts: readonly TablePart[]
+  /** The part whose excluded keys were not sent ahead. */
+  readonly optimistic: TablePart | undefined
+}
+
+/** Runs one statement over main's rows and the pending ones, again where a returned row turns out to be pending. */
+export async function runMergedRead(
+  node: NodeExecutor,
+  plan: ReadPlan,
+  values: readonly unknown[],
+  view: ReadView,
+  nameFor: (text: string) => string | undefined,
+): Promise<MergedRead> {
+  const forced = new Set<number>()
+  for (let round = 0; ; round++) {
+    const prepared = prepare(plan, values, view, forced, round < maximumRounds)
+    const outcomes = await Promise.all(
+      prepared.parts.map(({ collection }) =>
+        collection.isComplete ? 'done' : collection.complete(view.readRecords),
+      ),
+    )
+    if (outcomes.includes('again')) continue
+    const read = await run(node, plan, values, view, prepared, nameFor)
+    const { optimistic } = prepared
+    if (!optimistic) return read
+    const more = pendingAmong(read, optimistic, view)
+    if (more.length === 0) return withoutKeys(read, optimistic)
+    for (const slot of more) forced.add(slot)
+  }
+}
+
+function prepare(
+  plan: ReadPlan,
+  values: readonly unknown[],
+  view: ReadView,
+  forced: ReadonlySet<number>,
+  mayBeOptimistic: boolean,
+): Prepared {
+  const heldSlots = slotsOf(view)
+  const parts: TablePart[] = []
+  for (const touched of plan.touched.values()) {
+    const table = view.index.table(touched.table.name)
+    if (!table || table.count === 0) continue
+    const pruning = pruningFor(plan, touched, table, values, mayBeOptimistic)
+    const carry = new TableCarry(table.items, plan.columnNames)
+    const isHeld = (seq: Seq): boolean => view.held.has(seq)
+    const collection = new Collection(view.index, table, carry, { through: view.through, heldSlots, isHeld })
+    const isForced = pruning.kind === 'equality' && pruning.isOptimistic
+    const first = isForced ? withGroups(view.index, table, forced) : new Set<number>()
+    collection.take(chooseSlots(view.index, table, pruning, heldSlots), first)
+    parts.push({ touched, table, pruning, carry, collection })
+  }
+  const optimistic = parts.find(({ pruning }) => pruning.kind === 'equality' && pruning.isOptimistic)
+  return { parts, optimistic }
+}
+
+function pruningFor(
+  plan: ReadPlan,
+  touched: TouchedTable,
+  table: PendingTable,
+  values: readonly unknown[],
+  mayBeOptimistic: boolean,
+): Pruning {
+  const pruningPlan = plan.pruningOf(touched)
+  const pruning: Pruning = pruningPlan ? prune(pruningPlan, table.shape, values) : { kind: 'all' }
+  if (pruning.kind !== 'equality' || mayBeOptimistic) return pruning
+  return { ...pruning, isOptimistic: false }
+}
+
+/** Rows that main refused a transaction of, or that wait for one that it refused. */
+function slotsOf({ index, held }: ReadView): ReadonlySet<number> {
+  const slots = new Set<number>()
+  for (const seq of held) for (const slot of index.slotsOf(seq)) slots.add(slot)
+  return slots
+}
+
+function withGroups(
+  index: PendingIndex,
+  table: PendingTable,
+  forced: ReadonlySet<number>,
+): ReadonlySet<number> {
+  const slots = new Set<number>()
+  for (const slot of forced) {
+    if (index.slots.table(slot) !== table.id) continue
+    for (const member of index.groupOf(slot)) slots.add(member)
+  }
+  return slots
+}
+
+async function run(
+  node: NodeExecutor,
+  plan: ReadPlan,
+  values: readonly unknown[],
+  view: ReadView,
+  { parts, optimistic }: Prepared,
+  nameFor: (text: string) => string | undefined,
+): Promise<MergedRead> {
+  const carried = parts.filter(({ carry }) => !carry.isEmpty)
+  const { text, parameters } = plan.text({
+    carried: carried.map(({ carry }) => carry.shape(plan.isPage)),
+    provesLineage: view.coverage.lineage !== undefined,
+    provenSeqs: view.floors.length,
+    showsKeyOf: optimistic?.touched.onlyUse,
+  })
+  const byTable = new Map(carried.map((part) => [part.touched.table.name, part.carry]))
+  const added = parameters.map((parameter) => parameterValue(parameter, byTable, view))
+  const carriedRows = carried.reduce((sum, { carry }) => sum + carry.rowCount, 0)
+  const name = carriedRows <= maximumPreparedRows ? nameFor(text) : undefined
+  const result = await node.query({
+    text,
+    values: [...values, ...added],
+    ...(name !== undefined && { name }),
+  })
+  return {
+    rows: result.rows as readonly Record<string, unknown>[],
+    fields: result.fields.map((field) => field.name),
+    carriedRows,
+  }
+}
+
+function parameterValue(
+  parameter: AddedParameter,
+  carries: ReadonlyMap<TableName, TableCarry>,
+  { coverage, floors }: ReadView,
+): unknown {
+  if (parameter.kind !== 'coverage') return carries.get(parameter.table)!.parameter(parameter)
+  switch (parameter.part) {
+    case 'lineage':
+      return coverage.lineage
+    case 'site':
+      return coverage.site
+    case 'epoch':
+      return floors[parameter.index]!.epoch
+    case 'seq':
+      return String(floors[parameter.index]!.seq)
+  }
+}
+
+/** Slots of returned rows that are pending and were not carried: main's version of them must not be served. */
+function pendingAmong(read: MergedRead, part: TablePart, view: ReadView): readonly number[] {
+  const { table, collection } = part
+  const keys = table.shape.keys.map((key, index) => [key.column.name, hiddenKey(index)] as const)
+  const found = new Set<number>()
+  for (const row of read.rows) {
+    const key = Object.fromEntries(keys.map(([name, hidden]) => [name, row[hidden] as string]))
+    const slot = view.index.find(table, key)
+    if (slot === -1 || collection.taken.has(slot)) continue
+    if (view.through === undefined || view.index.oldestSeq(slot) <= view.through) found.add(slot)
+  }
+  return [...found]
+}
+
+function withoutKeys(read: MergedRead, { table }: TablePart): MergedRead {
+  const hidden = table.shape.keys.map((_, index) => hiddenKey(index)).reverse()
+  for (const row of read.rows) for (const name of hidden) delete (row as Record<string, unknown>)[name]
+  return { ...read, fields: read.fields.slice(0, read.fields.length - hidden.length) }
+}
+
+/** The name of a prepared statement: equal texts share it on a connection. */
+export function statementName(text: string): string {
+  return `op_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
+}

@@ -1,0 +1,76 @@
+import type { Clock } from '../clock/clock.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { OverlayPin } from './overlay.ts'
+
+interface Removal {
+  readonly seqs: readonly Seq[]
+  /** Pins up to this number still need them. */
+  readonly neededBy: number
+}
+
+/**
+ * Statements and fixed snapshots under way (N16). What is taken out while one is open is removed when the last that
+ * was open then has ended; a pin that is not released ends at its deadline.
+ */
+export class Pins {
+  readonly #clock: Clock
+  readonly #remove: (seqs: readonly Seq[]) => void
+  readonly #open = new Map<number, AbortController>()
+  readonly #numbers = new WeakMap<OverlayPin, number>()
+  #removals: Removal[] = []
+  #last = 0
+
+  constructor(clock: Clock, remove: (seqs: readonly Seq[]) => void) {
+    this.#clock = clock
+    this.#remove = remove
+  }
+
+  /** Keeps version `version` readable until it is released or the deadline passes. */
+  open(version: Seq, deadlineMs: number): OverlayPin {
+    const number = ++this.#last
+    const end = new AbortController()
+    this.#open.set(number, end)
+    const release = (): void => this.#close(number)
+    void this.#clock.sleep(deadlineMs, end.signal).then(release)
+    const pin = { version, release }
+    this.#numbers.set(pin, number)
+    return pin
+  }
+
+  /** For one statement: no deadline, because the statement ends it. Answers the release. */
+  hold(): () => void {
+    const number = ++this.#last
+    this.#open.set(number, new AbortController())
+    return () => this.#close(number)
+  }
+
+  /** False once the pin was released or its deadline passed. */
+  isOpen(pin: OverlayPin): boolean {
+    const number = this.#numbers.get(pin)
+    return number !== undefined && this.#open.has(number)
+  }
+
+  /** Removes now, or when all that are open have ended. */
+  defer(seqs: readonly Seq[]): void {
+    if (this.#open.size === 0 && this.#removals.length === 0) this.#remove(seqs)
+    else this.#removals.push({ seqs, neededBy: this.#last })
+  }
+
+  /** These stay after all: they were put back before they had gone. */
+  keep(seqs: ReadonlySet<Seq>): void {
+    this.#removals = this.#removals.map((removal) => ({
+      ...removal,
+      seqs: removal.seqs.filter((seq) => !seqs.has(seq)),
+    }))
+  }
+
+  #close(number: number): void {
+    const held = this.#open.get(number)
+    if (!held) return
+    this.#open.delete(number)
+    held.abort()
+    const oldest = Math.min(...this.#open.keys(), Number.POSITIVE_INFINITY)
+    while (this.#removals[0] && this.#removals[0].neededBy < oldest)
+      this.#remove(this.#removals.shift()!.seqs)
+  }
+}

@@ -1,0 +1,31 @@
+/** A parameter that the rewritten statement adds after the caller's. */
+export type AddedParameter =
+  | { readonly kind: 'coverage'; readonly part: 'lineage' | 'site' | 'epoch' | 'seq'; readonly index: number }
+  /** Complete new rows as an array of the table's row type; `guarded` for those of N20. */
+  | { readonly kind: 'inserts'; readonly table: string; readonly guarded: boolean }
+  /** Keys whose rows of main are not shown, one array per key column. */
+  | { readonly kind: 'excluded'; readonly table: string; readonly key: number }
+  /** Keys of patched rows. */
+  | { readonly kind: 'patch_key'; readonly table: string; readonly key: number }
+  | { readonly kind: 'patch_value'; readonly table: string; readonly column: number }
+  /** Whether each patch sets the column. */
+  | { readonly kind: 'patch_set'; readonly table: string; readonly column: number }
+  /** The same for rows whose key was changed: the key to look under first and the other one. */
+  | { readonly kind: 'move_key'; readonly table: string; readonly key: number; readonly choice: 0 | 1 }
+  | { readonly kind: 'move_value'; readonly table: string; readonly column: number }
+  | { readonly kind: 'move_set'; readonly table: string; readonly column: number }
+
+/** Hands out `$n` after the caller's own and remembers what each is for. */
+export class AddedParameters {
+  readonly list: AddedParameter[] = []
+  readonly #first: number
+
+  constructor(callersCount: number) {
+    this.#first = callersCount + 1
+  }
+
+  add(parameter: AddedParameter, type: string): string {
+    this.list.push(parameter)
+    return `$${this.#first + this.list.length - 1}::${type}`
+  }
+}

@@ -1,0 +1,199 @@
+import { quoteIdent } from '../../postgres/quote.ts'
+import type { ColumnShape, TableShape } from '../encode/table-shape.ts'
+import type { AddedParameter, AddedParameters } from './parameters.ts'
+
+/** Which columns a set of carried patches changes. */
+export interface PatchShape {
+  readonly columns: readonly number[]
+  /** Of these, the ones that some patch leaves alone: they come with a flag per row. */
+  readonly flagged: ReadonlySet<number>
+}
+
+/** What is carried for one table; statements of equal shape have equal text. */
+export interface CarryShape {
+  readonly table: TableShape
+  readonly hasInserts: boolean
+  readonly hasGuardedInserts: boolean
+  readonly hasExcluded: boolean
+  readonly patches: PatchShape | undefined
+  readonly moves: PatchShape | undefined
+  /**
+   * Looks patched rows up one by one. Right for a page of rows; for a scan of the whole table the planner is free
+   * to join, and to do it in parallel.
+   */
+  readonly looksUpPatches: boolean
+}
+
+/** Names the shape; equal names mean equal SQL. */
+export function shapeName(shape: CarryShape): string {
+  const patch = (part: PatchShape | undefined): string =>
+    part ? `${part.columns.join()}!${[...part.flagged].join()}` : '-'
+  const flags = [shape.hasInserts, shape.hasGuardedInserts, shape.hasExcluded, shape.looksUpPatches]
+  return `${shape.table.table.name}|${flags.map(Number).join('')}|${patch(shape.patches)}|${patch(shape.moves)}`
+}
+
+const isBase = '_op_base'
+
+/**
+ * The query that shadows a table: main's rows without those that are pending, and the pending ones.
+ *
+ * ```sql
+ * SELECT id, status FROM (
+ *   SELECT true AS _op_base, id, status FROM public.run
+ *   UNION ALL SELECT false, id, status FROM unnest($2::public.run[]) AS n
+ *   UNION ALL SELECT false, b.id, p.v1 FROM unnest($3::uuid[], $4::text[]) AS p(k0, v1) JOIN public.run AS b ON …
+ * ) AS u WHERE NOT _op_base OR id <> ALL($5::uuid[])
+ * ```
+ * The filter stands outside the union on purpose: there the planner can still merge the legs in index order (E13).
+ */
+export function shadowQuery(
+  shape: CarryShape,
+  parameters: AddedParameters,
+  includesChildren: boolean,
+): string {
+  const names = shape.table.columns.map((column) => quoteIdent(column.column.name)).join(', ')
+  const table = shape.table.table.name
+  const only = includesChildren ? '' : 'ONLY '
+  const legs = [`SELECT true AS ${isBase}, ${names} FROM ${only}${table}`]
+  if (shape.hasInserts) legs.push(insertLeg(shape, parameters, false))
+  if (shape.hasGuardedInserts) legs.push(insertLeg(shape, parameters, true))
+  if (shape.patches) legs.push(patchLeg(shape, shape.patches, parameters))
+  if (shape.moves) legs.push(moveLeg(shape, shape.moves, parameters))
+  const filter = shape.hasExcluded ? ` WHERE NOT ${isBase} OR ${notExcluded(shape.table, parameters)}` : ''
+  return `SELECT ${names} FROM (${legs.join(' UNION ALL ')}) AS _op_union${filter}`
+}
+
+function insertLeg(shape: CarryShape, parameters: AddedParameters, guarded: boolean): string {
+  const { table, columns } = shape.table
+  const rows = parameters.add({ kind: 'inserts', table: table.name, guarded }, `${table.name}[]`)
+  const list = columns
+    .map((column) => (column.isGenerated ? generated(column) : `n.${ident(column)}`))
+    .join(', ')
+  const leg = `SELECT false, ${list} FROM unnest(${rows}) AS n`
+  if (!guarded) return leg
+  return `${leg} WHERE NOT EXISTS (SELECT FROM ${table.name} AS b WHERE ${keyJoin(shape.table, 'n')})`
+}
+
+const ident = (column: ColumnShape): string => quoteIdent(column.column.name)
+
+const generated = (column: ColumnShape): string =>
+  `(${column.column.generatedSql})::${column.column.type.nameWithModifier}`
+
+function keyJoin(shape: TableShape, other: string): string {
+  return shape.keys.map((key) => `b.${ident(key)} = ${other}.${ident(key)}`).join(' AND ')
+}
+
+/** An array cannot hold arrays of unlike size, so a column that is an array travels as text. */
+const travelsTyped = (column: ColumnShape): boolean => column.column.type.kind !== 'array'
+
+const arrayType = (column: ColumnShape): string =>
+  travelsTyped(column) ? `${column.column.type.name}[]` : 'text[]'
+
+/** One carried value in its column's own type, with length and precision applied as a write would. */
+function carriedValue(column: ColumnShape, source: string): string {
+  const { type } = column.column
+  if (travelsTyped(column) && type.modifier === -1) return source
+  return `${source}::${type.nameWithModifier}`
+}
+
+interface PatchKinds {
+  readonly value: 'patch_value' | 'move_value'
+  readonly set: 'patch_set' | 'move_set'
+}
+
+/** Arrays of new values, a flag array where needed, and the columns of the merged row. */
+function patchColumns(shape: TableShape, patch: PatchShape, kinds: PatchKinds, parameters: AddedParameters) {
+  const table = shape.table.name
+  const arrays: string[] = []
+  const names: string[] = []
+  const add = (parameter: AddedParameter, type: string, name: string) => {
+    arrays.push(parameters.add(parameter, type))
+    names.push(name)
+  }
+  const merged = new Map<number, string>()
+  for (const index of patch.columns) {
+    const column = shape.columns[index]!
+    add({ kind: kinds.value, table, column: index }, arrayType(column), `v${index}`)
+    const value = carriedValue(column, `p.v${index}`)
+    if (!patch.flagged.has(index)) merged.set(index, value)
+    else {
+      add({ kind: kinds.set, table, column: index }, 'boolean[]', `s${index}`)
+      merged.set(index, `CASE WHEN p.s${index} THEN ${value} ELSE b.${ident(column)} END`)
+    }
+  }
+  return { arrays, names, merged }
+}
+
+function patchLeg(carry: CarryShape, patch: PatchShape, parameters: AddedParameters): string {
+  const shape = carry.table
+  const table = shape.table.name
+  const keyArrays = shape.keys.map((key, index) =>
+    parameters.add({ kind: 'patch_key', table, key: index }, arrayType(key)),
+  )
+  const keyNames = shape.keys.map((_, index) => `k${index}`)
+  const { arrays, names, merged } = patchColumns(
+    shape,
+    patch,
+    { value: 'patch_value', set: 'patch_set' },
+    parameters,
+  )
+  const source = `unnest(${[...keyArrays, ...arrays].join(', ')}) AS p(${[...keyNames, ...names].join(', ')})`
+  const on = shape.keys
+    .map((key, index) => `b.${ident(key)} = ${carriedValue(key, `p.k${index}`)}`)
+    .join(' AND ')
+  const from = carry.looksUpPatches
+    ? `${source} CROSS JOIN LATERAL (SELECT * FROM ${table} AS b WHERE ${on} OFFSET 0) AS b`
+    : `${source} JOIN ${table} AS b ON ${on}`
+  return mergedRows(shape, merged, from)
+}
+
+/** A row whose key was changed lies on main under the old key, and after replication under the new one. */
+function moveLeg(carry: CarryShape, patch: PatchShape, parameters: AddedParameters): string {
+  const shape = carry.table
+  const table = shape.table.name
+  const keyArrays = ([0, 1] as const).flatMap((choice) =>
+    shape.keys.map((key, index) =>
+      parameters.add({ kind: 'move_key', table, key: index, choice }, arrayType(key)),
+    ),
+  )
+  const keyNames = [0, 1].flatMap((choice) => shape.keys.map((_, index) => `k${choice}_${index}`))
+  const { arrays, names, merged } = patchColumns(
+    shape,
+    patch,
+    { value: 'move_value', set: 'move_set' },
+    parameters,
+  )
+  const source = `unnest(${[...keyArrays, ...arrays].join(', ')}) AS p(${[...keyNames, ...names].join(', ')})`
+  const under = (choice: 0 | 1): string => {
+    const on = shape.keys.map(
+      (key, index) => `b.${ident(key)} = ${carriedValue(key, `p.k${choice}_${index}`)}`,
+    )
+    return `SELECT ${choice} AS _op_choice, b.* FROM ${table} AS b WHERE ${on.join(' AND ')}`
+  }
+  const found = `(SELECT * FROM (${under(0)} UNION ALL ${under(1)}) AS c ORDER BY _op_choice LIMIT 1) AS b`
+  return mergedRows(shape, merged, `${source} CROSS JOIN LATERAL ${found}`)
+}
+
+/** Generated columns are computed over the merged row, so it is named first. */
+function mergedRows(shape: TableShape, merged: ReadonlyMap<number, string>, from: string): string {
+  const stored = shape.columns.filter((column) => !column.isGenerated)
+  const value = (column: ColumnShape): string => merged.get(column.index) ?? `b.${ident(column)}`
+  if (stored.length === shape.columns.length) {
+    return `SELECT false, ${stored.map(value).join(', ')} FROM ${from}`
+  }
+  const inner = stored.map((column) => `${value(column)} AS ${ident(column)}`).join(', ')
+  const outer = shape.columns.map((column) => (column.isGenerated ? generated(column) : `m.${ident(column)}`))
+  return `SELECT false, ${outer.join(', ')} FROM (SELECT ${inner} FROM ${from}) AS m`
+}
+
+function notExcluded(shape: TableShape, parameters: AddedParameters): string {
+  const table = shape.table.name
+  const arrays = shape.keys.map((key, index) =>
+    parameters.add({ kind: 'excluded', table, key: index }, arrayType(key)),
+  )
+  if (shape.keys.length === 1) return `${ident(shape.keys[0]!)} <> ALL (${arrays[0]})`
+  const names = shape.keys.map(ident)
+  const fields = shape.keys.map((_, index) => `x.k${index}`)
+  const sources = fields.map((_, index) => `k${index}`)
+  return `(${names.join(', ')}) NOT IN (SELECT ${fields.join(', ')} FROM unnest(${arrays.join(', ')}) AS x(${sources.join(', ')}))`
+}
