@@ -23,8 +23,8 @@ const unknownTokenRefreshMs = 1_000
 /**
  * The API tokens that a site accepts.
  *
- * States: opened → stopped. Invariant: a token that was known once stays known, with its expiry and revocation,
- * through any outage and restart; what is kept in memory and on disk are hashes.
+ * States: opened → stopped. Invariant: a token that was known once stays known through any outage and restart, until it
+ * expires or a database that answers says otherwise; what is kept in memory and on disk are hashes.
  */
 export class TokenStore {
   readonly #options: TokenStoreOptions
@@ -33,6 +33,7 @@ export class TokenStore {
   #tokens: ReadonlyMap<string, KnownToken> = new Map()
   #savedText = ''
   #refreshing: Promise<void> | undefined
+  #lookingUp: Promise<void> | undefined
   #refreshedAtMs = Number.NEGATIVE_INFINITY
   #loop: Promise<void> = Promise.resolve()
 
@@ -81,6 +82,7 @@ export class TokenStore {
   async stop(): Promise<void> {
     this.#stopped.abort()
     await this.#loop
+    await this.#lookingUp
     await this.#refreshing?.catch(() => undefined)
   }
 
@@ -95,9 +97,18 @@ export class TokenStore {
     this.#savedText = text
   }
 
-  async #refreshForUnknown(): Promise<void> {
+  /** A token that was just made is worth a look; guesses share one look a second. */
+  #refreshForUnknown(): Promise<void> {
+    this.#lookingUp ??= this.#lookUp().finally(() => {
+      this.#lookingUp = undefined
+    })
+    return this.#lookingUp
+  }
+
+  async #lookUp(): Promise<void> {
     const sinceMs = this.#clock.monotonicMs() - this.#refreshedAtMs
-    if (this.#refreshing === undefined && sinceMs < unknownTokenRefreshMs) return
+    if (sinceMs < unknownTokenRefreshMs)
+      await this.#clock.sleep(unknownTokenRefreshMs - sinceMs, this.#stopped.signal)
     await this.refresh().catch((error: unknown) => this.#options.onRefreshFailed?.(error))
   }
 

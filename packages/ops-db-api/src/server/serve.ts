@@ -1,5 +1,7 @@
+import type { FastifyInstance } from 'fastify'
+import { OutpostError } from 'outpost'
 import { openSite, type Site } from 'outpost/site'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { TokenStore } from '../auth/token-store.ts'
 import type { Configuration } from '../configuration/configuration.ts'
 import { siteOptionsOf } from '../configuration/site-options.ts'
@@ -24,62 +26,102 @@ export interface RunningService {
   readonly stopped: Promise<void>
 }
 
-/** Opens the site, serves it, and stops gracefully: requests under way are answered, the backlog stays in the journal. */
+/** Something that was opened and has to be closed again. */
+type Closing = () => Promise<void> | void
+
+const tokenReadTimeoutMs = 5_000
+
+/**
+ * Opens the site, serves it, and stops gracefully: requests under way are answered, the backlog stays in the
+ * journal. Errors: those of the site, `port_in_use`.
+ */
 export async function serve(
   configuration: Configuration,
   options: ServeOptions = {},
 ): Promise<RunningService> {
   const { logLevel = 'info', handlesSignals = true } = options
-  const log = pino({ level: logLevel, redact: ['req.headers.authorization'] }, pino.destination(2))
-  const site = await openSite(siteOptionsOf(configuration))
-  const unsubscribe = site.onEvent((event) => {
+  const log = pino({ level: logLevel }, pino.destination(2))
+  const opened: Closing[] = []
+  const stop = once(() => closeAll(opened.toReversed()))
+  try {
+    const site = await openSite(siteOptionsOf(configuration))
+    opened.push(() => site.stop())
+    opened.push(logEvents(site, log))
+    const tokens = await openTokens(site, configuration, log)
+    opened.push(() => tokens.stop())
+    const app = await buildServer({ site, tokens, logger: { level: logLevel, stream: pino.destination(2) } })
+    opened.push(() => app.close())
+    const url = await listen(app, configuration)
+    log.info({ site: site.name, type: site.type, url }, 'serving')
+    let tellStopped: () => void = () => undefined
+    const stopped = new Promise<void>((resolve) => {
+      tellStopped = resolve
+    })
+    opened.unshift(() => tellStopped())
+    if (handlesSignals) opened.unshift(onSignals(log, stop))
+    return { site, tokens, url, stop, stopped }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Closes everything, also when one of them fails; the first failure is raised at the end. */
+async function closeAll(closings: readonly Closing[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const close of closings) {
+    try {
+      await close()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+function once(act: () => Promise<void>): () => Promise<void> {
+  let acting: Promise<void> | undefined
+  return () => {
+    acting ??= act()
+    return acting
+  }
+}
+
+function logEvents(site: Site, log: Logger): Closing {
+  return site.onEvent((event) => {
     if (event.kind === 'alarm') log.warn(event, event.message)
     else log.debug(event, `site: ${event.kind}`)
   })
-  const tokens = await openTokens(site, configuration, (error) =>
-    log.debug({ err: error }, 'tokens were not refreshed'),
-  )
-  const app = await buildServer({ site, tokens, logger: { level: logLevel, stream: pino.destination(2) } })
-  const url = await app.listen({ host: configuration.host ?? '127.0.0.1', port: configuration.port ?? 8000 })
-  log.info({ site: site.name, type: site.type, url }, 'serving')
-
-  let stopping: Promise<void> | undefined
-  let tellStopped: () => void = () => undefined
-  const stopped = new Promise<void>((resolve) => {
-    tellStopped = resolve
-  })
-  const stopOnce = async () => {
-    await app.close()
-    await tokens.stop()
-    await site.stop()
-    unsubscribe()
-    releaseSignals()
-    tellStopped()
-  }
-  const stop = () => (stopping ??= stopOnce())
-  const releaseSignals = handlesSignals
-    ? onSignals((signal) => {
-        log.info({ signal }, 'stopping')
-        void stop()
-      })
-    : () => undefined
-  return { site, tokens, url, stop, stopped }
 }
 
-function openTokens(
-  site: Site,
-  configuration: Configuration,
-  onRefreshFailed: (error: unknown) => void,
-): Promise<TokenStore> {
+function openTokens(site: Site, configuration: Configuration, log: Logger): Promise<TokenStore> {
   return TokenStore.open({
-    read: async (sql) => (await site.read(sql)).rows,
+    read: async (sql) => (await site.read(sql, [], { timeoutMs: tokenReadTimeoutMs })).rows,
     path: `${configuration.journalPath ?? './journal'}.tokens.json`,
-    onRefreshFailed,
+    onRefreshFailed: (error) => log.debug({ err: error }, 'tokens were not refreshed'),
   })
 }
 
-function onSignals(act: (signal: NodeJS.Signals) => void): () => void {
+async function listen(app: FastifyInstance, configuration: Configuration): Promise<string> {
+  const { host = '127.0.0.1', port = 8_000 } = configuration
+  try {
+    return await app.listen({ host, port })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EADDRINUSE') throw error
+    throw new OutpostError('port_in_use', `Another program listens on ${host}:${port}.`, {
+      hint: 'Set PORT to a free one.',
+      cause: error,
+    })
+  }
+}
+
+function onSignals(log: Logger, stop: () => Promise<void>): Closing {
   const signals = ['SIGTERM', 'SIGINT'] as const
+  const act = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'stopping')
+    void stop()
+  }
   for (const signal of signals) process.on(signal, act)
   return () => {
     for (const signal of signals) process.off(signal, act)
