@@ -1,21 +1,63 @@
+import { join } from 'node:path'
+import { OutpostError } from '../errors/outpost-error.ts'
 import type { Catalog } from '../postgres/catalog.ts'
+import { CatalogCache } from '../postgres/catalog-cache.ts'
+import { introspect } from '../postgres/introspect.ts'
+import type { NodePool } from './node-pool.ts'
 
-/** The catalog a site works with: from disk at once, refreshed whenever a database can be read. */
+const introspectTimeoutMs = 15_000
+
+/**
+ * The table definitions that a site works with: from disk at once, so that it starts with every database away, and
+ * read anew whenever a database can be asked.
+ */
 export class CatalogSource {
+  readonly #cache: CatalogCache
+  readonly #schemas: readonly string[]
   #catalog: Catalog
 
-  constructor(catalog: Catalog) {
+  private constructor(cache: CatalogCache, schemas: readonly string[], catalog: Catalog) {
+    this.#cache = cache
+    this.#schemas = schemas
     this.#catalog = catalog
+  }
+
+  /** Error: `catalog_missing` when nothing usable is on disk and no node answers. */
+  static async open(folder: string, schemas: readonly string[], nodes: readonly NodePool[]): Promise<CatalogSource> {
+    const cache = new CatalogCache(join(folder, 'catalog.json'))
+    const cached = await cache.read()
+    if (cached.kind === 'found') return new CatalogSource(cache, schemas, cached.catalog)
+    const tried: string[] = cached.kind === 'unusable' ? [cached.reason] : []
+    for (const node of nodes) {
+      try {
+        const catalog = await read(node, schemas)
+        await cache.write(catalog)
+        return new CatalogSource(cache, schemas, catalog)
+      } catch (error) {
+        tried.push(`${node.name}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    throw new OutpostError('catalog_missing', `No table definitions could be read (${tried.join('; ')}).`)
   }
 
   get current(): Catalog {
     return this.#catalog
   }
 
-  /** True when the definitions changed. */
-  replace(catalog: Catalog): boolean {
-    const isChanged = catalog.version !== this.#catalog.version
-    if (isChanged) this.#catalog = catalog
-    return isChanged
+  /** True when the definitions changed. Rejects with what the node says; the present ones stay in use then. */
+  async refresh(node: NodePool): Promise<boolean> {
+    const catalog = await read(node, this.#schemas)
+    if (catalog.version === this.#catalog.version) return false
+    await this.#cache.write(catalog)
+    this.#catalog = catalog
+    return true
   }
+}
+
+async function read(node: NodePool, schemas: readonly string[]): Promise<Catalog> {
+  const catalog = await node.run(introspectTimeoutMs, (client) => introspect(client, { schemas }))
+  if (catalog.tables.size === 0) {
+    throw new OutpostError('not_migrated', `There are no tables in ${schemas.join(', ')}.`)
+  }
+  return catalog
 }

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Coverage, MergedRead, NodeExecutor, Overlay } from '../overlay/overlay.ts'
-import type { TransactionRecord } from '../transaction/transaction.ts'
+import type { Epoch } from '../transaction/transaction.ts'
 import type { NodeName, NodePool } from './node-pool.ts'
 import type { ReadAnswer } from './site-api.ts'
 
@@ -15,6 +15,10 @@ export interface MergedReadsOptions {
   readonly replica: NodePool | undefined
   /** Lineage row that a node must show, undefined before first contact with main. */
   readonly lineage: () => string | undefined
+  /** Puts everything retained over the nodes again (see `PutBack`). */
+  readonly putBack: () => Promise<void>
+  /** Under which epoch a record of this epoch stands in the ledger. */
+  readonly ledgerEpoch: (epoch: Epoch) => Epoch
   /** Told when a node was found without the lineage row; the confirmer looks into it. */
   readonly onUncovered: (node: NodeName, what: 'lineage' | 'floor') => void
 }
@@ -51,25 +55,12 @@ export class MergedReads {
     const first = await this.#tryNodes(sql, values, options, tried)
     if (first.served) return answer<Row>(first.served, tried)
     if (!first.lacksFloor && !first.replicaLacksLineage) throw nothingAnswered(first.error, tried)
-    await this.putBackRetained()
+    await this.#options.putBack()
     const second = await this.#tryNodes(sql, values, options, tried)
     if (second.served) return answer<Row>(second.served, tried)
     const last = await this.#tryDivergedReplica(sql, values, options, second.replicaLacksLineage, tried)
     if (last) return answer<Row>(last, tried)
     throw nothingAnswered(second.error, tried)
-  }
-
-  /** Everything that the journal retains shadows the nodes again, whatever was read on one of them before. */
-  async putBackRetained(): Promise<void> {
-    const { journal, overlay } = this.#options
-    const back: TransactionRecord[] = []
-    for await (const records of journal.scan(journal.firstSeq)) {
-      for (const record of records) {
-        const { state } = journal.status(record.seq)
-        if (state === 'replicated' || state === 'retained') back.push(record)
-      }
-    }
-    overlay.putBack(back)
   }
 
   async #tryNodes(sql: string, values: readonly unknown[], options: MergedReadOptions, tried: string[]) {
@@ -126,7 +117,8 @@ export class MergedReads {
   #coverage(): Coverage {
     const { siteName, overlay } = this.#options
     const lineage = this.#options.lineage()
-    const floor = overlay.floor
+    const newest = overlay.floor
+    const floor = newest && { epoch: this.#options.ledgerEpoch(newest.epoch), seq: newest.seq }
     return { site: siteName, ...(lineage && { lineage }), ...(floor && { floor }) }
   }
 

@@ -160,6 +160,8 @@ export interface Site {
     ) => Promise<StoredAnswer>,
     options?: { readonly idempotency?: Idempotency },
   ): Promise<StoredAnswer & { readonly isReplayed: boolean }>
+  /** N4: accepts the present main although it does not descend from the one written to before. An operator's decision. */
+  acceptMain(): Promise<void>
   transactionById(id: TransactionId): Promise<TransactionView | undefined>
   transactions(options?: {
     readonly state?: TransactionState

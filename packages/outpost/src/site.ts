@@ -1,0 +1,35 @@
+/** A site: record durably beside an unreliable link, read everything merged, reach main exactly once. */
+export { type Clock, systemClock } from './clock/clock.ts'
+export { isOutpostError, OutpostError } from './errors/outpost-error.ts'
+export { type ErrorCode, type ErrorCodeEntry, errorCodes } from './errors/codes.ts'
+export type { Journal, JournalReader, JournalStatistics, TransactionStatus } from './journal/journal.ts'
+export { openLmdbJournal, readLmdbJournal } from './journal/lmdb/open.ts'
+export type { Catalog, Column, ColumnType, Table, TableName } from './postgres/catalog.ts'
+export { openSite, openSiteWith, type SiteSeams } from './site/open-site.ts'
+export type {
+  AppendOptions,
+  BufferStatistics,
+  Health,
+  ReadAnswer,
+  ReadOptions,
+  Receipt,
+  Site,
+  SiteDatabase,
+  SiteEvent,
+  SiteOptions,
+  TransactionView,
+} from './site/site-api.ts'
+export { TransactionBuilder } from './transaction/builder.ts'
+export { fromText, type JsonValue } from './transaction/from-text.ts'
+export type { Operation, TextRow, TextValue } from './transaction/operation.ts'
+export { type TransactionState, transactionStates, transitions } from './transaction/state.ts'
+export type {
+  Epoch,
+  Idempotency,
+  Seq,
+  StoredAnswer,
+  TransactionDraft,
+  TransactionFlag,
+  TransactionId,
+  TransactionRecord,
+} from './transaction/transaction.ts'

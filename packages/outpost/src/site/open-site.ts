@@ -1,0 +1,98 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { OpenMainSession } from '../applier/main-session.ts'
+import { type Clock, systemClock } from '../clock/clock.ts'
+import type { Journal } from '../journal/journal.ts'
+import { openLmdbJournal } from '../journal/lmdb/open.ts'
+import { createOverlay } from '../overlay/create-overlay.ts'
+import { connectionConfig } from '../postgres/connection-config.ts'
+import { DependencyIndex } from '../transaction/dependency-index.ts'
+import { CatalogSource } from './catalog-source.ts'
+import { NodePool } from './node-pool.ts'
+import { RunningSite } from './running-site.ts'
+import type { Site, SiteDatabase, SiteOptions } from './site-api.ts'
+import { type SiteSettings, siteSettings } from './site-settings.ts'
+
+/** Where a test may step in; the product has none. */
+export interface SiteSeams {
+  readonly journal?: (journal: Journal) => Journal
+  readonly sessions?: (open: OpenMainSession) => OpenMainSession
+  readonly clock?: Clock
+}
+
+/**
+ * Opens a site: its journal, its merged reads and the applier that drains the journal into main.
+ *
+ * Needs no database but for the very first start, which reads the table definitions. Errors: `config_invalid`,
+ * `catalog_missing`, `journal_in_use`, `journal_corrupt`.
+ *
+ * @example
+ * const site = await openSite({ name: 'observatory', type: 'secondary', main, local, journalPath, secretKey })
+ * const write = site.transaction()
+ * write.insert('executed_obs_unit', { obs_unit_id: 7, status: 'running' })
+ * const receipt = await site.append(write)
+ */
+export function openSite(options: SiteOptions): Promise<Site> {
+  return openSiteWith(options, {})
+}
+
+/** As {@link openSite}, with steps that a test can watch or end the process in. */
+export async function openSiteWith(options: SiteOptions, seams: SiteSeams): Promise<Site> {
+  const settings = siteSettings(options)
+  const clock = seams.clock ?? systemClock
+  await mkdir(settings.journalPath, { recursive: true })
+  const main = poolOf('main', settings.main, settings, clock)
+  const replica = settings.local && poolOf('replica', settings.local, settings, clock)
+  try {
+    const nodes = replica ? [replica, main] : [main]
+    const catalog = await CatalogSource.open(settings.journalPath, settings.schemas, nodes)
+    const parts = await openJournal(settings, seams, clock, catalog)
+    const site = new RunningSite({ settings, clock, catalog, main, replica, ...parts, seams })
+    await site.start()
+    return site
+  } catch (error) {
+    await Promise.all([main.stop(), replica?.stop()])
+    throw error
+  }
+}
+
+async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Clock, catalog: CatalogSource) {
+  let journal: Journal | undefined
+  const opened = () => {
+    if (!journal) throw new TypeError('The journal was asked before it was open.')
+    return journal
+  }
+  const dependencies = new DependencyIndex()
+  const overlay = createOverlay({
+    catalog: () => catalog.current,
+    journal: lateJournal(opened),
+    statusOf: (seq) => opened().status(seq).state,
+    clock,
+  })
+  const lmdb = await openLmdbJournal({
+    path: join(settings.journalPath, 'lmdb'),
+    clock,
+    ...(settings.journalMaxBytes !== undefined && { maxBytes: settings.journalMaxBytes }),
+    onRecovered: (records) => {
+      overlay.fold(records)
+      for (const record of records) dependencies.add(record)
+    },
+  })
+  journal = seams.journal?.(lmdb) ?? lmdb
+  return { journal, overlay, dependencies }
+}
+
+/** The overlay is filled while the journal is being opened, and asks it only afterwards. */
+function lateJournal(opened: () => Journal): Journal {
+  return new Proxy({} as Journal, {
+    get: (_, name) => {
+      const value: unknown = Reflect.get(opened(), name)
+      return typeof value === 'function' ? value.bind(opened()) : value
+    },
+  })
+}
+
+function poolOf(name: 'main' | 'replica', database: SiteDatabase, settings: SiteSettings, clock: Clock): NodePool {
+  const config = connectionConfig(database, { applicationName: `outpost ${settings.name} reads`, connectTimeoutMs: 5_000 })
+  return new NodePool({ name, config, clock })
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../clock/clock.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
+import type { SeenRecord } from '../position/token.ts'
+import type { MergedReads } from './merged-reads.ts'
+import type { SiteTokens } from './site-tokens.ts'
+
+const waitMs = 2_000
+const pollMs = 50
+
+/**
+ * Waits briefly until the site has what a token has seen elsewhere (N21): ledger rows of other sites, or of a life
+ * of this journal that it has no trace of. Errors: `token_invalid`, `not_here_yet`.
+ */
+export async function waitForToken(
+  text: string,
+  context: { readonly tokens: SiteTokens; readonly reads: MergedReads; readonly clock: Clock },
+): Promise<void> {
+  const { tokens, reads, clock } = context
+  const foreign = tokens.foreign(tokens.read(text))
+  if (foreign.length === 0) return
+  const deadlineMs = clock.monotonicMs() + waitMs
+  for (;;) {
+    const missing = await firstMissing(foreign, reads)
+    if (!missing) return
+    if (clock.monotonicMs() >= deadlineMs) {
+      throw new OutpostError('not_here_yet', `Transaction ${missing.seq} of site ${missing.site} has not arrived here.`, {
+        details: { ...missing },
+      })
+    }
+    await clock.sleep(pollMs)
+  }
+}
+
+async function firstMissing(records: readonly SeenRecord[], reads: MergedReads): Promise<SeenRecord | undefined> {
+  const { rows } = await reads.read<{ ordinal: string }>(
+    `SELECT t.ordinal::text FROM unnest($1::text[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (site, epoch, seq, ordinal)
+     WHERE NOT EXISTS (SELECT FROM outpost.ledger l WHERE l.site = t.site AND l.epoch = t.epoch AND l.seq = t.seq)
+       AND NOT EXISTS (SELECT FROM outpost.epoch e WHERE e.site = t.site AND e.epoch = t.epoch AND e.dropped_through >= t.seq)
+     ORDER BY t.ordinal LIMIT 1`,
+    [records.map((r) => r.site), records.map((r) => r.epoch), records.map((r) => r.seq)],
+    { timeoutMs: waitMs },
+  )
+  const row = rows[0]
+  return row && records[Number(row.ordinal) - 1]
+}
