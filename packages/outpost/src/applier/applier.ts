@@ -5,7 +5,7 @@ import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm, ApplierOptions, ApplierState } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
 import { EpochMoves, epochBounds } from './epoch-moves.ts'
-import { findMissing, redrive } from './ledger-comparison.ts'
+import { compareLedger, redrive } from './ledger-comparison.ts'
 import type { HelloAnswer, MainSession } from './main-session.ts'
 import { Parking } from './parking.ts'
 import { type Contact, Sender, type SendResult } from './sender.ts'
@@ -147,7 +147,6 @@ export class Applier {
     const { journal } = this.#options
     const contact = { session, term: answer.term, lineage: answer.lineage, isRedriven: answer.isRedriven }
     const isChanged = journal.getFact(lineageFact) !== answer.lineage
-    this.#sender.forgetTold()
     const redriven = await this.#compare(session)
     if (isChanged) await journal.setFact(lineageFact, answer.lineage)
     this.#isAccepting = false
@@ -165,7 +164,8 @@ export class Applier {
 
   async #compare(session: MainSession): Promise<number> {
     const { journal, site } = this.#options
-    const missing = await findMissing(journal, session, site, this.#moves)
+    const { missing, told } = await compareLedger(journal, session, site, this.#moves)
+    this.#sender.told = told
     if (missing.length === 0) return 0
     const count = await redrive(journal, missing, async (records) => await this.#options.onRedrive?.(records))
     this.#sender.noteRedriven(seqsOf(missing))
@@ -189,12 +189,10 @@ export class Applier {
   async #act(result: SendResult, contact: Contact): Promise<boolean> {
     switch (result.kind) {
       case 'idle':
-        await this.#idle(contact)
-        return true
+        return await this.#idle(contact)
       case 'lineage':
         return false
       case 'gap':
-        this.#sender.forgetTold()
         await this.#compare(contact.session)
         return true
       case 'fenced':
@@ -223,7 +221,8 @@ export class Applier {
     this.#alarm(fencedAlarm)
   }
 
-  async #idle(contact: Contact): Promise<void> {
+  /** False when the beat finds another main than the one that was greeted. */
+  async #idle(contact: Contact): Promise<boolean> {
     const { clock, site } = this.#options
     const nowMs = clock.monotonicMs()
     const dueMs = Math.max(0, (this.#sender.nextDueMs ?? Number.POSITIVE_INFINITY) - nowMs)
@@ -231,11 +230,12 @@ export class Applier {
     this.#state = { kind: 'idle' }
     if (!this.#isWoken) await this.#prune(contact)
     if (!this.#isWoken) await this.#pause(pauseMs)
-    if (this.#isWoken || this.#stopping.signal.aborted) return
+    if (this.#isWoken || this.#stopping.signal.aborted) return true
     const startedMs = clock.monotonicMs()
-    const beat = await contact.session.beat(site)
+    const beat = await contact.session.beat(site, contact.lineage, this.#sender.told)
     this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
     this.#options.onPosition?.(beat.position)
+    return beat.isCurrent
   }
 
   /** Main forgets what the journal has dropped, in steps, while nothing else is to do (N14). */

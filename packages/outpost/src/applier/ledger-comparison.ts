@@ -2,7 +2,7 @@ import type { Journal, StatusChange } from '../journal/journal.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import { type EpochMoves, epochBounds } from './epoch-moves.ts'
-import type { MainSession } from './main-session.ts'
+import type { LedgerPlace, MainSession } from './main-session.ts'
 import {
   clipRanges,
   joinRanges,
@@ -18,16 +18,23 @@ const settledStates: readonly TransactionState[] = ['applied', 'replicated', 're
 const pageSize = 10_000
 const chunkSize = 1_000
 
+export interface Comparison {
+  /** What main lacks, to be applied again. */
+  readonly missing: readonly SeqRange[]
+  /** The newest transaction that main was found to have: the next CALL names it (N6). */
+  readonly told: LedgerPlace | undefined
+}
+
 /**
  * N6: which transactions that the site believes settled does main's ledger lack? Asked by ranges, so that a retained
  * million is answered in a few rows; the transactions of a moved epoch are asked for by id (N2).
  */
-export async function findMissing(
+export async function compareLedger(
   journal: Journal,
   session: MainSession,
   site: string,
   moves: EpochMoves,
-): Promise<readonly SeqRange[]> {
+): Promise<Comparison> {
   const settled = settledRanges(journal)
   const bounds = epochBounds(journal).filter(({ from, to }) => from <= to)
   const missing: SeqRange[] = []
@@ -53,7 +60,22 @@ export async function findMissing(
   for (const bound of bounds.filter(({ epoch }) => moves.isMoved(epoch))) {
     missing.push(...(await missingById(journal, session, site, clipRanges(settled, bound))))
   }
-  return joinRanges(missing)
+  return { missing: joinRanges(missing), told: newestPresent(settled, joinRanges(missing), plain, moves) }
+}
+
+/** In an epoch that took over others a seq may stand elsewhere in the ledger, so it names no place. */
+function newestPresent(
+  settled: readonly SeqRange[],
+  missing: readonly SeqRange[],
+  bounds: ReturnType<typeof epochBounds>,
+  moves: EpochMoves,
+): LedgerPlace | undefined {
+  for (const { epoch, from, to } of bounds.toReversed()) {
+    if (moves.isTarget(epoch)) continue
+    const last = missingRanges(clipRanges(settled, { from, to }), missing).at(-1)
+    if (last !== undefined) return { epoch, seq: last.to }
+  }
+  return undefined
 }
 
 /** Puts lost transactions back in line, in their order, and tells the overlay before any read could miss them (P8). */

@@ -107,6 +107,8 @@ export interface Beat {
   /** Main's flushed position, `timeline/LSN`. */
   readonly position: string
   readonly at: string
+  /** False when this is no longer the main that was greeted, or it lost what the site was told. */
+  readonly isCurrent: boolean
 }
 
 /**
@@ -120,7 +122,7 @@ export interface MainSession {
   islands(site: string, epochs: readonly Epoch[], from: Seq, to: Seq): Promise<readonly Island[]>
   /** Which of these transactions main's ledger has, under any seq (N2). */
   idsInLedger(site: string, ids: readonly string[]): Promise<ReadonlySet<string>>
-  beat(site: string): Promise<Beat>
+  beat(site: string, lineage: string, told: LedgerPlace | undefined): Promise<Beat>
   /** Forgets what the site dropped; true when nothing is left to do. */
   prune(
     site: string,

@@ -10,6 +10,7 @@ import type {
   HelloAnswer,
   HelloRequest,
   Island,
+  LedgerPlace,
   MainSession,
   OpenMainSession,
   Streak,
@@ -145,9 +146,13 @@ class PgMainSession implements MainSession {
     return new Set(rows.map((row) => String(row.transaction_id)))
   }
 
-  async beat(site: string): Promise<Beat> {
-    const rows = await this.#query('SELECT at::text, lsn::text, timeline FROM outpost.beat($1)', [site])
-    return { position: `${rows[0]!.timeline}/${rows[0]!.lsn}`, at: String(rows[0]!.at) }
+  async beat(site: string, lineage: string, told: LedgerPlace | undefined): Promise<Beat> {
+    const rows = await this.#query(
+      'SELECT at::text, lsn::text, timeline, is_current FROM outpost.beat($1, $2, $3, $4)',
+      [site, lineage, told?.epoch ?? null, told?.seq ?? null],
+    )
+    const row = rows[0]!
+    return { position: `${row.timeline}/${row.lsn}`, at: String(row.at), isCurrent: row.is_current === true }
   }
 
   async prune(

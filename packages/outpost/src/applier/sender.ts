@@ -101,9 +101,13 @@ export class Sender {
     return only
   }
 
-  /** After a gap or a change of main, what the site was told is void (N6). */
-  forgetTold(): void {
-    this.#told = undefined
+  /** Last ledger row that the site knows main to have (N6). */
+  get told(): LedgerPlace | undefined {
+    return this.#told
+  }
+
+  set told(place: LedgerPlace | undefined) {
+    this.#told = place
   }
 
   noteRedriven(seqs: Iterable<Seq>): void {

@@ -27,7 +27,8 @@ export class GroupPlan {
   /** Places an operation that may move; answers [run, row]. */
   place(shape: number, values: ValueRow, footprint: KnownFootprint): readonly [number, number] {
     const first = this.#firstAllowed(footprint)
-    const candidate = footprint.kind === 'movable' ? (this.#lastByShape.get(shape) ?? -1) : -1
+    // All of one shape are movable or none is, so an ordered one never finds a run to join.
+    const candidate = this.#lastByShape.get(shape) ?? -1
     const run = candidate >= first ? candidate : this.runs.length
     const place = run === candidate ? this.#join(run, values) : this.append(shape, values)
     if (footprint.kind === 'movable') this.#lastByShape.set(shape, run)

@@ -134,9 +134,21 @@ LANGUAGE sql STABLE AS $$
   WHERE e.site = p_site AND e.epoch = ANY (p_epochs) AND e.dropped_through >= p_from AND e.dropped_through > 0
 $$;
 
-CREATE FUNCTION outpost.beat(p_site text, OUT at timestamptz, OUT lsn pg_lsn, OUT timeline integer)
+CREATE FUNCTION outpost.has_row(p_site text, p_epoch uuid, p_seq bigint) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT FROM outpost.ledger WHERE site = p_site AND epoch = p_epoch AND seq = p_seq)
+      OR EXISTS (SELECT FROM outpost.epoch WHERE site = p_site AND epoch = p_epoch AND dropped_through >= p_seq)
+$$;
+
+CREATE FUNCTION outpost.beat(
+  p_site text, p_lineage uuid, p_told_epoch uuid, p_told_seq bigint,
+  OUT at timestamptz, OUT lsn pg_lsn, OUT timeline integer, OUT is_current boolean
+)
 LANGUAGE plpgsql AS $$
 BEGIN
+  -- A pooler may have put another server behind an idle connection: the beat notices what the next CALL would (N6).
+  is_current := outpost.current_lineage() IS NOT DISTINCT FROM p_lineage
+    AND (p_told_seq IS NULL OR outpost.has_row(p_site, p_told_epoch, p_told_seq));
   -- A lost beat costs nothing, so it does not wait for a disk.
   PERFORM set_config('synchronous_commit', 'off', true);
   INSERT INTO outpost.heartbeat AS h (site, at) VALUES (p_site, clock_timestamp())

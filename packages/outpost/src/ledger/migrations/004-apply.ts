@@ -166,12 +166,6 @@ BEGIN
   RETURN v_outcome;
 END $$;
 
-CREATE FUNCTION outpost.has_row(p_site text, p_epoch uuid, p_seq bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM outpost.ledger WHERE site = p_site AND epoch = p_epoch AND seq = p_seq)
-      OR EXISTS (SELECT FROM outpost.epoch WHERE site = p_site AND epoch = p_epoch AND dropped_through >= p_seq)
-$$;
-
 CREATE FUNCTION outpost.attempts_are_paused(p_lineage uuid) RETURNS boolean
 LANGUAGE sql STABLE AS $$
   -- After main was replaced, what a transaction refers to may still be on its way from another site (N9).
