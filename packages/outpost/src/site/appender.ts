@@ -68,7 +68,10 @@ export class Appender {
     const hit = await this.#options.journal.findIdempotent(scope, key)
     if (!hit) return undefined
     if (hit.requestDigest !== requestDigest) {
-      throw new OutpostError('idempotency_conflict', `The Idempotency-Key "${key}" was used for another request.`)
+      throw new OutpostError(
+        'idempotency_conflict',
+        `The Idempotency-Key "${key}" was used for another request.`,
+      )
     }
     const record = await this.#options.journal.findById(hit.transactionId)
     return { transactionId: hit.transactionId, seq: record?.seq ?? 0, answer: hit.answer, isReplayed: true }
@@ -82,9 +85,13 @@ export class Appender {
       const key = keyOf(operation.row, catalog().tables.get(operation.table)?.primaryKey ?? [])
       if (!key || overlay.stateOf(operation.table, key) === 'replicated') continue
       if ((await overlay.row(operation.table, key))?.kind === 'insert') {
-        throw new OutpostError('already_recorded', `${operation.table} already has a row with ${describe(key)}.`, {
-          details: { table: operation.table, key },
-        })
+        throw new OutpostError(
+          'already_recorded',
+          `${operation.table} already has a row with ${describe(key)}.`,
+          {
+            details: { table: operation.table, key },
+          },
+        )
       }
     }
   }
@@ -100,7 +107,8 @@ export class Appender {
 }
 
 function keyOf(row: TextRow, primaryKey: readonly string[]): TextRow | undefined {
-  if (primaryKey.length === 0 || !primaryKey.every((column) => typeof row[column] === 'string')) return undefined
+  if (primaryKey.length === 0 || !primaryKey.every((column) => typeof row[column] === 'string'))
+    return undefined
   return Object.fromEntries(primaryKey.map((column) => [column, row[column] ?? null]))
 }
 

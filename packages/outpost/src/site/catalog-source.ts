@@ -23,7 +23,11 @@ export class CatalogSource {
   }
 
   /** Error: `catalog_missing` when nothing usable is on disk and no node answers. */
-  static async open(folder: string, schemas: readonly string[], nodes: readonly NodePool[]): Promise<CatalogSource> {
+  static async open(
+    folder: string,
+    schemas: readonly string[],
+    nodes: readonly NodePool[],
+  ): Promise<CatalogSource> {
     const cache = new CatalogCache(join(folder, 'catalog.json'))
     const cached = await cache.read()
     if (cached.kind === 'found') return new CatalogSource(cache, schemas, cached.catalog)

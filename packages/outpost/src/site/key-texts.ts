@@ -9,7 +9,10 @@ export function keyTexts(table: Table, key: Readonly<Record<string, unknown>>): 
   for (const name of table.primaryKey) {
     const column = table.columns.find((candidate) => candidate.name === name)
     if (!column || key[name] === undefined || key[name] === null) {
-      throw new OutpostError('missing_key', `A row of ${table.name} is named by ${table.primaryKey.join(', ')}.`)
+      throw new OutpostError(
+        'missing_key',
+        `A row of ${table.name} is named by ${table.primaryKey.join(', ')}.`,
+      )
     }
     texts[name] = toText(key[name], column.type, { table: table.name, column: name })
   }

@@ -48,7 +48,11 @@ export class MergedReads {
     this.#options = options
   }
 
-  async read<Row>(sql: string, values: readonly unknown[], options: MergedReadOptions): Promise<ReadAnswer<Row>> {
+  async read<Row>(
+    sql: string,
+    values: readonly unknown[],
+    options: MergedReadOptions,
+  ): Promise<ReadAnswer<Row>> {
     const { journal } = this.#options
     await journal.catchUp()
     const tried: string[] = []
@@ -135,7 +139,10 @@ export class MergedReads {
       )
       return { kind: 'served', read }
     } catch (error) {
-      if (error instanceof OutpostError && (error.code === 'main_unreachable' || error.code === 'replica_unreachable')) {
+      if (
+        error instanceof OutpostError &&
+        (error.code === 'main_unreachable' || error.code === 'replica_unreachable')
+      ) {
         return { kind: 'unreachable', error }
       }
       const sqlstate = (error as { code?: unknown }).code
@@ -157,7 +164,10 @@ export function executorOf(client: pg.PoolClient): NodeExecutor {
   }
 }
 
-function answer<Row>(served: { read: MergedRead; node: NodeName }, tried: readonly string[]): ReadAnswer<Row> {
+function answer<Row>(
+  served: { read: MergedRead; node: NodeName },
+  tried: readonly string[],
+): ReadAnswer<Row> {
   const why = tried.length === 0 ? `${served.node} covers everything needed` : tried.join('; ')
   return { rows: served.read.rows as unknown as readonly Row[], servedBy: served.node, why }
 }

@@ -92,7 +92,15 @@ function lateJournal(opened: () => Journal): Journal {
   })
 }
 
-function poolOf(name: 'main' | 'replica', database: SiteDatabase, settings: SiteSettings, clock: Clock): NodePool {
-  const config = connectionConfig(database, { applicationName: `outpost ${settings.name} reads`, connectTimeoutMs: 5_000 })
+function poolOf(
+  name: 'main' | 'replica',
+  database: SiteDatabase,
+  settings: SiteSettings,
+  clock: Clock,
+): NodePool {
+  const config = connectionConfig(database, {
+    applicationName: `outpost ${settings.name} reads`,
+    connectTimeoutMs: 5_000,
+  })
   return new NodePool({ name, config, clock })
 }

@@ -30,33 +30,54 @@ export async function readRowByKey(
   if (image && isWholeAnswer(table, image.state)) return image
   try {
     const statement = selectByKey(table, key)
-    const { rows } = await reads.read<Record<string, string | null>>(statement.text, statement.values, options)
+    const { rows } = await reads.read<Record<string, string | null>>(
+      statement.text,
+      statement.values,
+      options,
+    )
     const row = rows[0]
     return row && { row, state: overlay.stateOf(table.name, key) }
   } catch (error) {
     if (!isUnreachable(error)) throw error
     if (image) return image
-    throw new OutpostError('not_here_yet', `Whether ${table.name} has this row cannot be told now: ${error.message}`, {
-      cause: error,
-    })
+    throw new OutpostError(
+      'not_here_yet',
+      `Whether ${table.name} has this row cannot be told now: ${error.message}`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
 /** Main's row wins over a refused insert of the same key (N20), and generated columns are computed by a database. */
 function isWholeAnswer(table: Table, state: TransactionState): boolean {
-  return state !== 'rejected' && state !== 'parked' && table.columns.every((column) => column.generatedSql === undefined)
+  return (
+    state !== 'rejected' &&
+    state !== 'parked' &&
+    table.columns.every((column) => column.generatedSql === undefined)
+  )
 }
 
 function isUnreachable(error: unknown): error is OutpostError {
-  return error instanceof OutpostError && (error.code === 'main_unreachable' || error.code === 'replica_unreachable')
+  return (
+    error instanceof OutpostError &&
+    (error.code === 'main_unreachable' || error.code === 'replica_unreachable')
+  )
 }
 
 /** Every column as the text that a journalled row has, whatever the session's time zone. Pure. */
-export function selectByKey(table: Table, key: TextRow): { readonly text: string; readonly values: readonly string[] } {
+export function selectByKey(
+  table: Table,
+  key: TextRow,
+): { readonly text: string; readonly values: readonly string[] } {
   const names = table.primaryKey
   const missing = names.find((name) => typeof key[name] !== 'string')
   if (names.length === 0 || missing !== undefined) {
-    throw new OutpostError('missing_key', `A row of ${table.name} is named by ${names.join(', ') || 'a primary key'}.`)
+    throw new OutpostError(
+      'missing_key',
+      `A row of ${table.name} is named by ${names.join(', ') || 'a primary key'}.`,
+    )
   }
   const columns = table.columns.map((column) => `${textOf(column)} AS ${quoteIdent(column.name)}`)
   const types = new Map(table.columns.map((column) => [column.name, column.type.name]))

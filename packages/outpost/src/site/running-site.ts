@@ -168,15 +168,25 @@ export class RunningSite implements Site {
     try {
       const appended = await this.#appender.append(transaction, options)
       const { journal, settings } = this.#parts
-      const context = { journal, waiters: this.#waiters, tokens: this.#tokens, timeoutMs: settings.lsnTimeoutMs }
+      const context = {
+        journal,
+        waiters: this.#waiters,
+        tokens: this.#tokens,
+        timeoutMs: settings.lsnTimeoutMs,
+      }
       return receiptOf(appended, context)
     } catch (error) {
-      if (error instanceof OutpostError && error.code === 'journal_failed') this.#facts.journalFailure = error.message
+      if (error instanceof OutpostError && error.code === 'journal_failed')
+        this.#facts.journalFailure = error.message
       throw error
     }
   }
 
-  async read<Row>(sql: string, values: readonly unknown[] = [], options: ReadOptions = {}): Promise<ReadAnswer<Row>> {
+  async read<Row>(
+    sql: string,
+    values: readonly unknown[] = [],
+    options: ReadOptions = {},
+  ): Promise<ReadAnswer<Row>> {
     await this.#waitFor(options.token)
     return await this.#reads.read<Row>(sql, values, readOptions(options))
   }
@@ -188,7 +198,13 @@ export class RunningSite implements Site {
   ): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined> {
     await this.#waitFor(options.token)
     const found = resolveTable(this.catalog, table)
-    return await readRowByKey(found, keyTexts(found, key), this.#parts.overlay, this.#reads, readOptions(options))
+    return await readRowByKey(
+      found,
+      keyTexts(found, key),
+      this.#parts.overlay,
+      this.#reads,
+      readOptions(options),
+    )
   }
 
   rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState {
@@ -196,7 +212,10 @@ export class RunningSite implements Site {
     return this.#parts.overlay.stateOf(found.name, keyTexts(found, key))
   }
 
-  async writeMain(statements: (query: DirectQuery) => Promise<{ status: number; body: unknown }>, options = {}) {
+  async writeMain(
+    statements: (query: DirectQuery) => Promise<{ status: number; body: unknown }>,
+    options = {},
+  ) {
     return await writeDirect(this.#parts.main, statements, { timeoutMs: directWriteTimeoutMs, ...options })
   }
 

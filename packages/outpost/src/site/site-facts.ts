@@ -69,7 +69,9 @@ export class SiteFacts {
       average_execution_time_ms: done === 0 ? 0 : this.#batchMs / done,
       buffer_size_mb: journal.bytes / 1_000_000,
       states: counts,
-      last_batch: batch ? { transactions: batch.transactions, bytes: batch.bytes, duration_ms: batch.durationMs } : null,
+      last_batch: batch
+        ? { transactions: batch.transactions, bytes: batch.bytes, duration_ms: batch.durationMs }
+        : null,
     }
   }
 
@@ -80,7 +82,10 @@ export class SiteFacts {
   ): Promise<Lag> {
     try {
       const [row] = await query(lagSql, [siteName])
-      return { seconds: (row?.seconds as number | null) ?? undefined, replicaLsn: (row?.lsn as string | null) ?? undefined }
+      return {
+        seconds: (row?.seconds as number | null) ?? undefined,
+        replicaLsn: (row?.lsn as string | null) ?? undefined,
+      }
     } catch {
       // That the replica does not answer is told by its own field; the lag is simply unknown then.
       return { seconds: undefined, replicaLsn: undefined }

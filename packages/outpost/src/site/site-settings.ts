@@ -33,14 +33,23 @@ export function siteSettings(options: SiteOptions): SiteSettings {
 
 function findProblems(options: SiteOptions): string[] {
   const problems: string[] = []
-  if (!/^[A-Za-z0-9_.-]{1,63}$/.test(options.name)) problems.push('name must be 1 to 63 letters, digits, ".", "_" or "-"')
+  if (!/^[A-Za-z0-9_.-]{1,63}$/.test(options.name))
+    problems.push('name must be 1 to 63 letters, digits, ".", "_" or "-"')
   if (options.secretKey.length < 16) problems.push('secretKey must have at least 16 characters')
   if (options.journalPath === '') problems.push('journalPath must name a folder')
-  if (options.type === 'secondary' && !options.local) problems.push('a secondary site needs its replica (local)')
-  const durations = ['journalRetentionMs', 'retryAttempts', 'retryDelayMs', 'idleIntervalMs', 'lsnTimeoutMs'] as const
+  if (options.type === 'secondary' && !options.local)
+    problems.push('a secondary site needs its replica (local)')
+  const durations = [
+    'journalRetentionMs',
+    'retryAttempts',
+    'retryDelayMs',
+    'idleIntervalMs',
+    'lsnTimeoutMs',
+  ] as const
   for (const name of durations) {
     const value = options[name]
-    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) problems.push(`${name} must be 0 or more`)
+    if (value !== undefined && !(Number.isFinite(value) && value >= 0))
+      problems.push(`${name} must be 0 or more`)
   }
   return problems
 }

@@ -23,15 +23,22 @@ export async function waitForToken(
     const missing = await firstMissing(foreign, reads)
     if (!missing) return
     if (clock.monotonicMs() >= deadlineMs) {
-      throw new OutpostError('not_here_yet', `Transaction ${missing.seq} of site ${missing.site} has not arrived here.`, {
-        details: { ...missing },
-      })
+      throw new OutpostError(
+        'not_here_yet',
+        `Transaction ${missing.seq} of site ${missing.site} has not arrived here.`,
+        {
+          details: { ...missing },
+        },
+      )
     }
     await clock.sleep(pollMs)
   }
 }
 
-async function firstMissing(records: readonly SeenRecord[], reads: MergedReads): Promise<SeenRecord | undefined> {
+async function firstMissing(
+  records: readonly SeenRecord[],
+  reads: MergedReads,
+): Promise<SeenRecord | undefined> {
   const { rows } = await reads.read<{ ordinal: string }>(
     `SELECT t.ordinal::text FROM unnest($1::text[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (site, epoch, seq, ordinal)
      WHERE NOT EXISTS (SELECT FROM outpost.ledger l WHERE l.site = t.site AND l.epoch = t.epoch AND l.seq = t.seq)
