@@ -36,8 +36,8 @@ const log = table('log', [column('line', 'text')], { primaryKey: [] })
 const remote = table('remote', [column('id', 'int4')], { kind: 'foreign' })
 const catalog = catalogOf(unit, file, numbered, always, pair, log, remote)
 const nowMs = Date.UTC(2026, 0, 1)
-const begin = (options: BuilderOptions = {}) =>
-  new TransactionBuilder(catalog, { clock: { ...systemClock, nowMs: () => nowMs }, ...options })
+const clock = { ...systemClock, nowMs: () => nowMs }
+const begin = (options: BuilderOptions = {}) => new TransactionBuilder(catalog, { clock, ...options })
 
 function failure(act: () => unknown): OutpostError {
   try {

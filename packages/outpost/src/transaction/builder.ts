@@ -43,8 +43,8 @@ export type BuiltTransaction = Pick<
 const defaultMaximumOperations = 10_000
 const defaultMaximumBytes = 16 * 1024 * 1024
 
-/** One generator for each source of randomness, so that ids rise within the process and not only within a builder. */
-const generators = new WeakMap<RandomSource, { readonly clock: Clock; readonly next: () => string }>()
+/** One generator for each clock and randomness: ids rise among all builders that share them, not only within one. */
+const generators = new WeakMap<Clock, WeakMap<RandomSource, () => string>>()
 
 /**
  * One client request's writes, step by step. Each step is checked and completed at once, without any database: what
@@ -212,9 +212,8 @@ function unwritable(table: Table, reason: string): OutpostError {
 }
 
 function generatorFor(clock: Clock, random: RandomSource): () => string {
-  const known = generators.get(random)
-  if (known?.clock === clock) return known.next
-  const next = createUuidV7(clock, random)
-  generators.set(random, { clock, next })
+  const ofClock = generators.get(clock) ?? new WeakMap<RandomSource, () => string>()
+  const next = ofClock.get(random) ?? createUuidV7(clock, random)
+  generators.set(clock, ofClock.set(random, next))
   return next
 }

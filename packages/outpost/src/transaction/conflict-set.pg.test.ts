@@ -7,7 +7,7 @@ import { introspect } from '../postgres/introspect.ts'
 import { type BuiltTransaction, TransactionBuilder } from './builder.ts'
 import type { Operation, TextRow } from './operation.ts'
 
-const runs = Number(process.env.OUTPOST_PROPERTY_RUNS ?? 60)
+const runs = Number(process.env.OUTPOST_PROPERTY_RUNS ?? 300)
 
 const schema = `
   CREATE TABLE parent (id int4 PRIMARY KEY, code text UNIQUE);

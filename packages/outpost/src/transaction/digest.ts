@@ -1,31 +1,31 @@
 import { createHash } from 'node:crypto'
-import type { Operation, TextRow } from './operation.ts'
+import type { Operation, TextRow, TextValue } from './operation.ts'
 
-/** The operations in one spelling, whatever order their columns were named in: what two equal requests share. */
+/**
+ * The operations in one spelling, whatever order their columns were named in: what two equal requests share. Rows are
+ * flat lists of names and values in the order of the names, so that one call of JSON.stringify writes everything.
+ */
 export function canonicalOperations(operations: readonly Operation[]): string {
-  return `[${operations.map(canonicalOperation).join(',')}]`
+  return JSON.stringify(operations.map(canonicalOperation))
 }
 
-function canonicalOperation(operation: Operation): string {
-  const table = JSON.stringify(operation.table)
+type Canonical = readonly (string | readonly TextValue[])[]
+
+function canonicalOperation(operation: Operation): Canonical {
   switch (operation.kind) {
     case 'insert':
-      return `["i",${table},${canonicalRow(operation.row)}]`
+      return ['i', operation.table, sortedPairs(operation.row)]
     case 'update':
-      return `["u",${table},${canonicalRow(operation.key)},${canonicalRow(operation.set)}]`
+      return ['u', operation.table, sortedPairs(operation.key), sortedPairs(operation.set)]
     case 'delete':
-      return `["d",${table},${canonicalRow(operation.key)}]`
+      return ['d', operation.table, sortedPairs(operation.key)]
   }
 }
 
-function canonicalRow(row: TextRow): string {
-  const names = Object.keys(row).sort()
-  let text = '{'
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i]!
-    text += `${i === 0 ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(row[name])}`
-  }
-  return `${text}}`
+function sortedPairs(row: TextRow): readonly TextValue[] {
+  const pairs: TextValue[] = []
+  for (const name of Object.keys(row).sort()) pairs.push(name, row[name] ?? null)
+  return pairs
 }
 
 /** SHA-256 (hex) of a canonical text. */

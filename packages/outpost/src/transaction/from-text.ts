@@ -27,7 +27,9 @@ export function fromText(text: TextValue, type: ColumnType): JsonValue {
       return fromComposite(text, type)
     case 'base':
       return fromBase(text, type.base)
-    default:
+    case 'enum':
+    case 'range':
+    case 'multirange':
       return text
   }
 }

@@ -21,9 +21,12 @@ export function writeJson(value: unknown, style: JsonStyle, depth = 0): string {
       return jsonNumber(String(value), style)
     case 'object':
       return writeComposite(value, style, depth)
-    default:
-      return refuse(value, 'cannot be written as JSON')
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+      break
   }
+  return refuse(value, 'cannot be written as JSON')
 }
 
 function writeComposite(value: object, style: JsonStyle, depth: number): string {

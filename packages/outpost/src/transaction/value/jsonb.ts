@@ -32,7 +32,7 @@ class JsonReader {
   #value(depth: number): string {
     if (depth > maximumJsonDepth) refuse(this.#text, `is nested deeper than ${maximumJsonDepth} levels`)
     this.#skipBlank()
-    switch (this.#text[this.#at]) {
+    switch (this.#text.charAt(this.#at)) {
       case '{':
         return this.#object(depth)
       case '[':
