@@ -27,7 +27,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...shared, name: 'servers', include: serverTests, maxWorkers: 2, sequence: { groupOrder: 1 } },
+        test: {
+          ...shared,
+          name: 'servers',
+          include: serverTests,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },
