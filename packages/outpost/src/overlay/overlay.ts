@@ -63,7 +63,7 @@ export interface Overlay {
   fold(records: readonly TransactionRecord[]): void
   /**
    * Removes transactions that were read as applied on the replica, in the order in which they were read; moves the
-   * floor. `dismissed` ones (discarded, resolved, superseded) have no ledger row to prove and leave it where it is.
+   * floor. Of one row the older leave before the younger, as they were applied (P4). `dismissed` ones (discarded, resolved, superseded) have no ledger row to prove and leave it where it is.
    * What a statement or pin under way still needs goes when that ends.
    */
   takeOut(seqs: readonly Seq[], why?: 'replicated' | 'dismissed'): void

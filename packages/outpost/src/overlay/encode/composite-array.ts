@@ -25,9 +25,10 @@ export class RowArray {
   constructor(items: ImageItems, columnNames: ReadonlySet<string> | undefined) {
     this.#items = items
     const { columns } = items.shape
-    this.#isCarried = columns.map(
-      (column) => column.mayRefuseNull || !columnNames || columnNames.has(column.column.name),
-    )
+    const isRead = (column: ColumnShape): boolean => !columnNames || columnNames.has(column.column.name)
+    // A generated column is computed in the statement from any of the others.
+    const computes = columns.some((column) => column.isGenerated && isRead(column))
+    this.#isCarried = columns.map((column) => column.mayRefuseNull || computes || isRead(column))
     this.#oids = columns.map((column) => column.column.type.oid)
     if (items.form === 'binary') writeArrayHeader(this.#writer, recordOid, [0], false)
   }
