@@ -49,8 +49,8 @@ CREATE TABLE public.raw_data_package (
   file_count integer CHECK (file_count >= 0),
   created_at timestamptz NOT NULL DEFAULT now(),
   finalized_at timestamptz,
-  UNIQUE (executed_obs_unit_id, name),
-  UNIQUE (executed_obs_unit_id, instrument_module_id)
+  CONSTRAINT raw_data_package_name_key UNIQUE (executed_obs_unit_id, name),
+  CONSTRAINT raw_data_package_module_key UNIQUE (executed_obs_unit_id, instrument_module_id)
 );
 CREATE INDEX raw_data_package_module_idx ON public.raw_data_package (instrument_module_id);
 CREATE INDEX raw_data_package_state_idx ON public.raw_data_package (state, created_at);
@@ -66,7 +66,7 @@ CREATE TABLE public.raw_data_file (
   checksum varchar(128),
   file_type varchar(32),
   created_at timestamptz NOT NULL DEFAULT now(),
-  UNIQUE (executed_obs_unit_id, instrument_module_id, name)
+  CONSTRAINT raw_data_file_name_key UNIQUE (executed_obs_unit_id, instrument_module_id, name)
 );
 CREATE INDEX raw_data_file_module_idx ON public.raw_data_file (instrument_module_id);
 CREATE INDEX raw_data_file_package_idx ON public.raw_data_file (raw_data_package_id);

@@ -5,7 +5,7 @@ import { executedObsUnits } from '../resources/recorded-resources.ts'
 import type { Resource } from '../resources/resource.ts'
 import { serviceCodes } from '../service-codes.ts'
 import type { KnownRows } from './known-rows.ts'
-import { type Presence, presenceOf, rowsWithinBudget } from './present-row.ts'
+import type { Looks, Presence } from './looks.ts'
 
 /** Whether everything could be looked at, or only the shape of the request. */
 export type Verdict = 'checked' | 'shape_only'
@@ -19,10 +19,12 @@ export const maxLookedUp = 500
  */
 export class Checks {
   readonly #site: Site
+  readonly #looks: Looks
   readonly #known: KnownRows
 
-  constructor(site: Site, known: KnownRows) {
+  constructor(site: Site, looks: Looks, known: KnownRows) {
     this.#site = site
+    this.#looks = looks
     this.#known = known
   }
 
@@ -34,7 +36,7 @@ export class Checks {
     what: string,
   ): Promise<Verdict> {
     if (this.#known.has(table, id)) return 'checked'
-    const presence = await presenceOf(this.#site, table, id)
+    const presence = await this.#looks.row(table, id)
     if (presence.kind === 'unknown') return 'shape_only'
     if (presence.kind === 'absent') throw new ProblemError(code, `${what} ${id} is not known at this site.`)
     this.#known.add(table, id)
@@ -95,7 +97,7 @@ export class Checks {
 
   /** A row that the replica lacks may be on main already (N21): only then main is asked, briefly. */
   async presenceProven(resource: Resource, id: string): Promise<Presence> {
-    const presence = await presenceOf(this.#site, resource.table, id)
+    const presence = await this.#looks.row(resource.table, id)
     if (presence.kind !== 'absent' || this.#site.type === 'main') return presence
     const found = await rowOnMain(this.#site, resource, id)
     return found === undefined ? presence : { kind: 'present', row: found.row }
@@ -105,8 +107,7 @@ export class Checks {
   async requireNewIds(resource: Resource, ids: readonly string[]): Promise<Verdict> {
     if (ids.length === 0) return 'checked'
     if (ids.length > maxLookedUp) return 'shape_only'
-    const rows = await rowsWithinBudget(
-      this.#site,
+    const rows = await this.#looks.rows(
       `SELECT id::text AS id FROM ${resource.table} WHERE id IN (${numbered(1, ids.length)}) LIMIT 1`,
       ids,
     )
@@ -121,7 +122,7 @@ export class Checks {
 
   /** Rows within the budget; undefined when nobody could look. */
   rows(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[] | undefined> {
-    return rowsWithinBudget(this.#site, sql, values)
+    return this.#looks.rows(sql, values)
   }
 }
 

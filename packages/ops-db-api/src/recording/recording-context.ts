@@ -4,21 +4,30 @@ import Type, { type TSchema } from 'typebox'
 import { documented } from '../documented.ts'
 import { answersOf, recordedAnswer } from './answer-schema.ts'
 import { Checks } from './checks.ts'
+import { Looks } from './looks.ts'
 import { KnownRows } from './known-rows.ts'
 
 /** What every critical call needs. */
 export interface RecordingContext {
   readonly app: FastifyInstance
   readonly site: Site
+  readonly looks: Looks
   readonly checks: Checks
+}
+
+export interface RecordingOptions {
+  /** How long a check may look; default 50 ms. */
+  readonly checkBudgetMs?: number
+  readonly clock?: Clock
 }
 
 export function recordingContext(
   app: FastifyInstance,
   site: Site,
-  clock: Clock = systemClock,
+  { checkBudgetMs, clock = systemClock }: RecordingOptions = {},
 ): RecordingContext {
-  return { app, site, checks: new Checks(site, new KnownRows({ clock })) }
+  const looks = new Looks(site, checkBudgetMs)
+  return { app, site, looks, checks: new Checks(site, looks, new KnownRows({ clock })) }
 }
 
 export interface CriticalCall {

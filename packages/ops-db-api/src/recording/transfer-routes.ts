@@ -6,7 +6,6 @@ import { type TransferBody, transferBody, type TransferStatusBody, transferStatu
 import { describeTransitions } from './answer-schema.ts'
 import { allChecked, type Verdict } from './checks.ts'
 import { idOfStep, idsOf, uuidOf } from './ids.ts'
-import { presenceOf } from './present-row.ts'
 import { record } from './record.ts'
 import { critical, type RecordingContext } from './recording-context.ts'
 import {
@@ -62,7 +61,7 @@ function createRoute({ app, site, checks }: RecordingContext): void {
   })
 }
 
-function statusRoute({ app, site, checks }: RecordingContext): void {
+function statusRoute({ app, site, looks, checks }: RecordingContext): void {
   const schema = critical({
     tag: transfers.path,
     summary: 'Report the status of a transfer',
@@ -74,7 +73,7 @@ function statusRoute({ app, site, checks }: RecordingContext): void {
   app.put<{ Params: { id: string }; Body: TransferStatusBody }>(path, { schema }, async (request, reply) => {
     const id = uuidOf(request.params.id, transfers)
     const { status, bytes } = request.body
-    const known = await presenceOf(site, transfers.table, id)
+    const known = await looks.row(transfers.table, id)
     const transaction = site.transaction()
     const now = new Date(transaction.nowMs)
     transaction.update(transfers.table, { id }, { status, bytes, ...timesOf(status, now) })

@@ -5,7 +5,7 @@ import { installAuthentication, type TokenVerifier } from '../auth/authenticate.
 import { executedUnitRoutes } from '../recording/executed-unit-routes.ts'
 import { fileRoutes } from '../recording/file-routes.ts'
 import { packageRoutes } from '../recording/package-routes.ts'
-import { recordingContext } from '../recording/recording-context.ts'
+import { type RecordingOptions, recordingContext } from '../recording/recording-context.ts'
 import { transferRoutes } from '../recording/transfer-routes.ts'
 import { readRoutes } from '../resources/read-routes.ts'
 import { recordedResources } from '../resources/recorded-resources.ts'
@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly tokens: TokenVerifier
   /** Fastify's logger setting. Default: silent. */
   readonly logger?: FastifyServerOptions['logger']
+  /** How long the checks of a write may look at the replica before it is accepted unchecked. Default 50. */
+  readonly checkBudgetMs?: number
 }
 
 /** Largest body: 10,000 files with every member at full length do not fit, a night's worth of usual ones does. */
@@ -28,7 +30,8 @@ const requestTimeoutMs = 30_000
 const maxPathParameterLength = 200
 
 /** The service over an open site, not listening: `inject()` it, or `listen()`. */
-export async function buildServer({ site, tokens, logger = false }: ServerOptions): Promise<FastifyInstance> {
+export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { site, tokens, logger = false, checkBudgetMs } = options
   const app = Fastify({
     logger,
     bodyLimit: bodyLimitBytes,
@@ -46,15 +49,15 @@ export async function buildServer({ site, tokens, logger = false }: ServerOption
   await installOpenApi(app)
   await app.register(outpostPlugin, { site })
   await app.register((scope, _options, done) => {
-    serviceRoutes(scope, site)
+    serviceRoutes(scope, site, checkBudgetMs === undefined ? {} : { checkBudgetMs })
     done()
   })
   await app.ready()
   return app
 }
 
-function serviceRoutes(app: FastifyInstance, site: Site): void {
-  const context = recordingContext(app, site)
+function serviceRoutes(app: FastifyInstance, site: Site, options: RecordingOptions): void {
+  const context = recordingContext(app, site, options)
   executedUnitRoutes(context)
   fileRoutes(context)
   packageRoutes(context)
