@@ -90,6 +90,9 @@ export function selectByKey(
 
 function textOf(column: Column): string {
   const name = quoteIdent(column.name)
-  if (column.type.base !== 'timestamptz' || column.type.kind !== 'base') return `${name}::text`
+  const { base, kind } = column.type
+  // The cast to text writes `true` and cuts padding off, where the output function writes `t` and keeps it.
+  if (kind === 'base' && (base === 'bool' || base === 'bpchar')) return `textin(${base}out(${name}))`
+  if (kind !== 'base' || base !== 'timestamptz') return `${name}::text`
   return `CASE WHEN isfinite(${name}) THEN (${name} AT TIME ZONE 'UTC')::text || '+00' ELSE ${name}::text END`
 }

@@ -1,5 +1,8 @@
+import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
+import type { TransactionBuilder } from '../transaction/builder.ts'
 import type { TextRow } from '../transaction/operation.ts'
+import type { TransactionState } from '../transaction/state.ts'
 import type {
   Epoch,
   Idempotency,
@@ -9,9 +12,6 @@ import type {
   TransactionId,
   TransactionRecord,
 } from '../transaction/transaction.ts'
-import type { TransactionState } from '../transaction/state.ts'
-import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
-import type { TransactionBuilder } from '../transaction/builder.ts'
 
 export interface AppendOptions {
   readonly idempotency?: Idempotency
