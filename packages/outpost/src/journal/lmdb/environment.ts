@@ -1,4 +1,5 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, open as openFile, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import type { Database, RootDatabase, RootDatabaseOptions } from 'lmdb'
 import { isOutpostError, OutpostError } from '../../errors/outpost-error.ts'
 import type { IdempotentHit } from '../journal.ts'
@@ -48,7 +49,7 @@ export async function openEnvironment(
   settings: EnvironmentSettings = productSettings,
 ): Promise<Environment> {
   const { open } = await loadLmdb()
-  if (mode === 'write') await makeFolder(path)
+  const made = mode === 'write' ? await makeFolder(path) : undefined
   await refuseNonFolder(path)
   await checkDataFile(path)
   const options: RootDatabaseOptions = {
@@ -62,6 +63,7 @@ export async function openEnvironment(
   }
   try {
     const root: RootDatabase = open(path, options)
+    if (mode === 'write') await syncFolders(path, made)
     return {
       root,
       blocks: need(root.openDB('blocks', { encoding: 'binary' }), path),
@@ -92,11 +94,22 @@ function need<T>(database: T | undefined, path: string): T {
   return database
 }
 
-async function makeFolder(path: string): Promise<void> {
+/** The topmost folder that had to be made, if any. */
+async function makeFolder(path: string): Promise<string | undefined> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    return await mkdir(path, { recursive: true, mode: 0o700 })
   } catch (cause) {
     throw pathError(path, cause)
+  }
+}
+
+/** LMDB syncs its file but not the folder that names it: without this a power loss could take a new journal away. */
+async function syncFolders(path: string, made: string | undefined): Promise<void> {
+  const top = made === undefined ? resolve(path) : dirname(resolve(made))
+  for (let folder = resolve(path); ; folder = dirname(folder)) {
+    const handle = await openFile(folder)
+    await handle.sync().finally(() => handle.close())
+    if (folder === top || folder === dirname(folder)) return
   }
 }
 
