@@ -10,6 +10,7 @@ export {
   type LinkState,
   startLink,
 } from './link/link.ts'
+export { findPgbouncer, Pgbouncer, type PgbouncerOptions } from './pgbouncer.ts'
 export {
   findPostgres,
   type PostgresBinaries,

@@ -114,24 +114,26 @@ async function commit<T>(
     await client.query('ROLLBACK')
     throw error
   }
-  // One message, no extra round trip; the second statement runs after the commit (E1).
+  // One message, no extra round trip. The position is taken after the commit (E1); how the commit is made must be
+  // asked before it, because a SET LOCAL ends with it.
   const answers = (await client.query(`
+    SELECT current_setting('synchronous_commit') = 'off' AS is_volatile;
     COMMIT;
-    SELECT current_setting('synchronous_commit') = 'off' AS is_volatile, pg_current_wal_insert_lsn()::text AS inserted,
+    SELECT pg_current_wal_insert_lsn()::text AS inserted,
            pg_current_wal_flush_lsn()::text AS flushed, s.timeline, outpost.current_lineage() AS lineage
     FROM outpost.server_identity() s`)) as unknown as readonly {
     readonly command: string
     readonly rows: readonly Record<string, unknown>[]
   }[]
-  if (answers[0]?.command === 'ROLLBACK') {
+  if (answers[1]?.command === 'ROLLBACK') {
     throw new OutpostError(
       'main_unreachable',
       'Main answered the COMMIT with a rollback: nothing was written.',
     )
   }
-  const row = answers[1]!.rows[0]!
-  const lsn =
-    row.is_volatile === true ? settledLsn(parseLsn(String(row.inserted))) : parseLsn(String(row.flushed))
+  const row = answers[2]!.rows[0]!
+  const isVolatile = answers[0]!.rows[0]!.is_volatile === true
+  const lsn = isVolatile ? settledLsn(parseLsn(String(row.inserted))) : parseLsn(String(row.flushed))
   return {
     result,
     point: {

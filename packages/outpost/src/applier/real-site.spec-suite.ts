@@ -38,25 +38,51 @@ CREATE TRIGGER watch BEFORE INSERT OR UPDATE ON watched FOR EACH ROW EXECUTE FUN
 export interface TestMain {
   readonly config: pg.ClientConfig
   readonly client: pg.Client
+  readonly database: string
   readonly catalog: Catalog
   query(sql: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>
+  /** True once a CALL has begun to commit. */
+  isBusy(): Promise<boolean>
+  /** After the server was restarted. */
+  reconnect(): Promise<void>
   close(): Promise<void>
+}
+
+async function connect(config: pg.ClientConfig): Promise<pg.Client> {
+  const client = new pg.Client(config)
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
 }
 
 /** A database with the Outpost schema and the test tables. */
 export async function openTestMain(server: PostgresServer): Promise<TestMain> {
   const database = await freshDatabase(server)
   const config = { connectionString: database.url }
-  const client = new pg.Client(config)
-  client.on('error', () => undefined)
-  await client.connect()
+  let client = await connect(config)
   await migrate(client, [outpostMigrations])
   await client.query(testSchema)
+  const catalog = await introspect(client)
+  const query: TestMain['query'] = async (sql, values = []) => (await client.query(sql, [...values])).rows
+  const countRows = async () => Number((await query('SELECT count(*) FROM outpost.ledger'))[0]!.count)
+  let rows = 0
   return {
     config,
-    client,
-    catalog: await introspect(client),
-    query: async (sql, values = []) => (await client.query(sql, [...values])).rows,
+    get client() {
+      return client
+    },
+    database: database.name,
+    catalog,
+    query,
+    isBusy: async () => {
+      const before = rows
+      rows = await countRows()
+      return rows > before
+    },
+    reconnect: async () => {
+      client = await connect(config)
+      rows = await countRows()
+    },
     close: async () => {
       await client.end()
       await database.drop()

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto'
+import { type Link, Pgbouncer, startLink } from '@outpost/lab'
+import {
+  describeEachPostgres,
+  describeEachPostgresWithPgbouncer,
+  useServer,
+  waitFor,
+} from '@outpost/lab/testing'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { grantSite } from '../ledger/grant-site.ts'
+import {
+  file,
+  finish,
+  openTestMain,
+  openTestSite,
+  type TestMain,
+  type TestSite,
+  unit,
+} from './real-site.spec-suite.ts'
+
+/** Units with one file and a finish each: three transactions that must keep their order. */
+async function record(site: TestSite, units: number): Promise<readonly number[]> {
+  const seqs: number[] = []
+  for (let i = 0; i < units; i++) {
+    const id = randomUUID()
+    const first = await site.append([unit(id), file(id)])
+    const second = await site.append([file(id, 'second')], [first])
+    seqs.push(first, second, await site.append([finish(id)], [first]))
+  }
+  return seqs
+}
+
+async function expectEverythingOnce(main: TestMain, units: number): Promise<void> {
+  const [counts] = await main.query(`
+    SELECT (SELECT count(*) FROM unit)::integer AS units, (SELECT count(*) FROM file)::integer AS files,
+           (SELECT count(*) FROM unit WHERE status = 'completed')::integer AS finished,
+           (SELECT count(*) FROM outpost.ledger WHERE outcome = 'applied')::integer AS rows,
+           (SELECT count(*) FROM outpost.ledger WHERE outcome <> 'applied')::integer AS dead`)
+  expect(counts).toEqual({ units, files: 2 * units, finished: units, rows: 3 * units, dead: 0 })
+}
+
+describeEachPostgres('the applier when things fail', (pg) => {
+  const server = useServer(pg)
+  let main: TestMain
+  let site: TestSite | undefined
+  let link: Link | undefined
+
+  beforeEach(async () => {
+    main = await openTestMain(server())
+    link = undefined
+    site = undefined
+  })
+  afterEach(async () => {
+    await site?.stop()
+    await link?.stop()
+    await main.close()
+  })
+
+  it('N7, P3: main stops hard in the midst of a drain, twice, and everything is there once', async () => {
+    site = await openTestSite({
+      config: main.config,
+      catalog: main.catalog,
+      isStarted: false,
+      planLimits: { maxGroupTransactions: 4, maxGroupOperations: 50 },
+    })
+    const seqs = await record(site, 200)
+    site.applier.start()
+    for (let crash = 0; crash < 2; crash++) {
+      await waitFor(() => main.isBusy(), { what: 'the drain to begin' })
+      await server().stop('immediate')
+      await server().start()
+      await main.reconnect()
+    }
+    await site.until('applied', ...seqs)
+    await expectEverythingOnce(main, 200)
+  })
+
+  it('P2, P3: answers lost by cuts of the link double nothing', async () => {
+    link = await startLink({ target: { host: server().host, port: server().port } })
+    const { host, port } = link.endpoint('default')
+    link.delay(30)
+    site = await openTestSite({
+      config: { host, port, user: 'postgres', database: main.database },
+      catalog: main.catalog,
+    })
+    const seqs: number[] = []
+    for (let cut = 0; cut < 5; cut++) {
+      seqs.push(...(await record(site, 20)))
+      await waitFor(() => site!.journal.seqsIn('applied').length > cut * 20, { what: 'some progress' })
+      link.cut()
+      await waitFor(() => site!.applier.state.kind === 'waiting', { what: 'the applier to notice' })
+      link.restore()
+    }
+    await site.until('applied', ...seqs)
+    await expectEverythingOnce(main, 100)
+    expect(site.alarms).toEqual([])
+  })
+
+  it('N11: a missing grant stops and alarms, rejects nothing, and heals', async () => {
+    const role = `grantless_${randomUUID().slice(0, 8)}`
+    await main.query(`CREATE ROLE "${role}" LOGIN`)
+    await grantSite(main.client, { role, site: 'observatory', tables: [] })
+    site = await openTestSite({
+      config: { host: server().host, port: server().port, user: role, database: main.database },
+      catalog: main.catalog,
+      configurationRetryMs: 100,
+    })
+    const seqs = await record(site, 3)
+    await waitFor(() => site!.alarms.some(({ code }) => code === 'configuration'), { what: 'the alarm' })
+    expect(site.journal.seqsIn('rejected')).toEqual([])
+    await grantSite(main.client, { role, site: 'observatory', tables: ['public.unit', 'public.file'] })
+    await site.until('applied', ...seqs)
+    await expectEverythingOnce(main, 3)
+    await site.stop()
+    site = undefined
+    await main.query(`DROP OWNED BY "${role}"; DROP ROLE "${role}"`)
+  })
+})
+
+describeEachPostgresWithPgbouncer('the applier', (pg) => {
+  const server = useServer(pg)
+
+  it('P3, P5: drains in transaction mode as a role without privileges of its own', async () => {
+    const main = await openTestMain(server())
+    const role = `pooled_${randomUUID().slice(0, 8)}`
+    await main.query(`CREATE ROLE "${role}" LOGIN`)
+    await grantSite(main.client, { role, site: 'observatory', tables: ['public.unit', 'public.file'] })
+    const bouncer = await Pgbouncer.start({ target: { host: server().host, port: server().port } })
+    const site = await openTestSite({
+      config: { connectionString: bouncer.connectionString(main.database, role) },
+      catalog: main.catalog,
+    })
+    try {
+      const seqs = await record(site, 50)
+      const poison = await site.append([file(randomUUID(), 'orphan')])
+      await site.until('applied', ...seqs)
+      await site.until('rejected', poison)
+      expect(await main.query('SELECT count(*)::integer AS count FROM outpost.ledger')).toEqual([
+        { count: 151 },
+      ])
+    } finally {
+      await site.stop()
+      await bouncer.stop()
+      await main.query(`DROP OWNED BY "${role}"; DROP ROLE "${role}"`)
+      await main.close()
+    }
+  })
+})
