@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { opsDbMigrations } from '@outpost/ops-db-api'
+import { opsDbMigrations } from '@outpost/ops-db-api/setup'
 import { migrate, type MigrateResult, type MigrationStep, outpostMigrations } from 'outpost/migrate'
 import { withMain } from '../site/main-database.ts'
 import type { CommandContext } from './context.ts'

@@ -1,4 +1,4 @@
-import { loadConfiguration, serve } from '@outpost/ops-db-api'
+import { loadConfiguration } from '@outpost/ops-db-api/setup'
 import { type Command, Option } from 'commander'
 import { configurationSources } from '../site/configuration-sources.ts'
 import { readyMessage } from '../supervise/supervised-process.ts'
@@ -30,6 +30,8 @@ export function addServeCommand(program: Command, context: CommandContext): void
     )
     .action(async (options: ServeCommandOptions) => {
       const stop = stopRequested(context)
+      // Loaded here, because it takes longer than all other commands together.
+      const { serve } = await import('@outpost/ops-db-api')
       const service = await serve(loadConfiguration(await configurationSources(context)), {
         logLevel: options.logLevel,
         handlesSignals: false,

@@ -1,12 +1,9 @@
-import { createToken } from '@outpost/ops-db-api'
+import { createToken, isScope, type Scope, scopes as knownScopes } from '@outpost/ops-db-api/setup'
 import { type Command, InvalidArgumentError } from 'commander'
 import { withMain } from '../site/main-database.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
 import { jsonOption } from './options.ts'
-
-const knownScopes = ['read', 'write', 'admin'] as const
-type Scope = (typeof knownScopes)[number]
 
 interface TokenOptions {
   readonly name: string
@@ -60,10 +57,10 @@ export function addTokenCommands(program: Command, context: CommandContext): voi
 /** Parses `read,write`. */
 export function parseScopes(text: string): readonly Scope[] {
   const scopes = text.split(',').map((scope) => scope.trim())
-  const unknown = scopes.find((scope) => !knownScopes.some((known) => known === scope))
+  const unknown = scopes.find((scope) => !isScope(scope))
   if (unknown !== undefined)
     throw new InvalidArgumentError(`"${unknown}" is none of ${knownScopes.join(', ')}.`)
-  return [...new Set(scopes)] as readonly Scope[]
+  return [...new Set(scopes.filter(isScope))]
 }
 
 const unitMs = { d: 86_400_000, h: 3_600_000, min: 60_000 } as const

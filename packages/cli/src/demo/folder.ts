@@ -28,6 +28,7 @@ const ownerFile = 'owner'
 export async function takeFolder(dir: string | undefined, siteNames: readonly string[]): Promise<DemoFolder> {
   if (dir === undefined) {
     const path = await makeLabFolder()
+    await assertReachable(path)
     await makeSiteFolders(path, siteNames)
     return openFolder(path, { settings: newSettings(), isKept: false, isTemporary: true })
   }

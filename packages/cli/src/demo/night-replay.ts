@@ -1,4 +1,4 @@
-import { type NightAnswers, type NightReference, type NightStep, planNight } from '@outpost/ops-db-api'
+import { type NightAnswers, type NightReference, type NightStep, planNight } from '@outpost/ops-db-api/setup'
 import { type Clock, OutpostError, systemClock } from 'outpost'
 import { callSite, type SiteAddress } from '../site/site-client.ts'
 import { isWorthRetrying, retryDelayMs, stepDueMs } from './night-pace.ts'

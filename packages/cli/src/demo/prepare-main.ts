@@ -1,4 +1,4 @@
-import { createToken, opsDbMigrations, seedReferenceData } from '@outpost/ops-db-api'
+import { createToken, opsDbMigrations, seedReferenceData } from '@outpost/ops-db-api/setup'
 import { migrate, outpostMigrations } from 'outpost/migrate'
 import { withClient } from '../site/main-database.ts'
 

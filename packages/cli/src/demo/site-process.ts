@@ -1,5 +1,6 @@
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { portableNodeArguments } from './node-arguments.ts'
 import type { ProcessCommand } from '../supervise/supervised-process.ts'
 
 export interface SiteDatabaseAddress {
@@ -30,7 +31,7 @@ export function siteProcess(
   environment: Readonly<Record<string, string | undefined>>,
 ): ProcessCommand {
   return {
-    nodeArguments: [...process.execArgv, entryPoint(), 'serve', '--log-level', 'warn'],
+    nodeArguments: [...portableNodeArguments(process.execArgv), entryPoint(), 'serve', '--log-level', 'warn'],
     env: siteEnvironment(options, environment),
     // The site reads `.env` and `outpost.yaml` where it stands: its own folder has none.
     cwd: options.folder,

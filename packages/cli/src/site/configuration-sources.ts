@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ConfigurationSources } from '@outpost/ops-db-api'
+import type { ConfigurationSources } from '@outpost/ops-db-api/setup'
 import { OutpostError } from 'outpost'
 import { parse } from 'yaml'
 import type { CommandContext } from '../command/context.ts'

@@ -1,6 +1,6 @@
 import { OutpostError, transactionStates, type TransactionState } from 'outpost'
 import { transactionDocument } from 'outpost/fastify'
-import { type JournalReader, readLmdbJournal } from 'outpost/site'
+import type { JournalReader } from 'outpost/site'
 import type { TransactionDocument, TransactionPage } from '../output/transactions.ts'
 import type { TransactionFilter, TransactionSource } from './transaction-source.ts'
 
@@ -35,6 +35,8 @@ export class JournalSource implements TransactionSource {
   }
 
   async #read<Answer>(ask: (journal: JournalReader) => Promise<Answer>): Promise<Answer> {
+    // Loaded here, because only this needs LMDB.
+    const { readLmdbJournal } = await import('outpost/site')
     const journal = await readLmdbJournal(this.#path)
     try {
       return await ask(journal)

@@ -1,4 +1,4 @@
-import { databaseOf, loadConfiguration } from '@outpost/ops-db-api'
+import { databaseOf, loadConfiguration } from '@outpost/ops-db-api/setup'
 import { OutpostError } from 'outpost'
 import type { SiteDatabase } from 'outpost/site'
 import { Client, type ClientConfig, DatabaseError } from 'pg'

@@ -83,7 +83,7 @@ describe('SupervisedProcess', () => {
     await expect(supervised.start()).rejects.toMatchObject({
       code: 'start_failed',
       message: 'probe ended before it was ready (7).',
-      hint: `Read ${join(folder, 'log')}.`,
+      hint: `Its log ${join(folder, 'log')} ends with:\nno luck`,
     })
     expect(readFileSync(join(folder, 'log'), 'utf8')).toBe('no luck\n')
   })

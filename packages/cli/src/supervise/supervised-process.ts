@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { type Clock, OutpostError, systemClock } from 'outpost'
 import { defaultRestartLimits, type RestartLimits, restartDelayMs } from './restart-policy.ts'
 
@@ -32,6 +33,8 @@ export type SupervisedState =
   | { readonly kind: 'ready'; readonly pid: number }
   | { readonly kind: 'waiting'; readonly restarts: number }
   | { readonly kind: 'stopped' }
+
+const logTailLines = 12
 
 /** The message a child sends over its IPC channel once it listens. */
 export const readyMessage = 'outpost:ready'
@@ -75,13 +78,14 @@ export class SupervisedProcess {
 
   /** Starts it and resolves when it is ready. A first start that fails is not tried again: `start_failed`. */
   async start(): Promise<void> {
+    const { logPath } = this.#options.command
     const exit = this.#spawn()
     const outcome = await this.#untilReady(exit)
     if (outcome !== 'ready') {
       await this.stop()
       throw new OutpostError('start_failed', `${this.#options.name} ${outcome}.`, {
-        hint: `Read ${this.#options.command.logPath}.`,
-        details: { log: this.#options.command.logPath },
+        hint: `Its log ${logPath} ends with:\n${await logTail(logPath)}`,
+        details: { log: logPath },
       })
     }
     this.#loop = this.#keepAlive(exit)
@@ -194,6 +198,12 @@ export class SupervisedProcess {
 export interface Death {
   readonly code: number | null
   readonly signal: string | null
+}
+
+/** The end of a log, because its folder may be gone by the time that somebody reads the error. */
+async function logTail(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return text.trimEnd().split('\n').slice(-logTailLines).join('\n')
 }
 
 function exitOf(child: ChildProcess): Promise<Death> {
