@@ -26,7 +26,7 @@ export function installAuthentication(app: FastifyInstance, tokens: TokenVerifie
     if (isPublic(request)) return
     void reply.header('www-authenticate', 'Bearer realm="ops-db-api"')
     const token = await tokens.verify(bearerOf(request))
-    const needed = request.routeOptions.config.scope ?? scopeOfMethod(request.method)
+    const needed = neededScope(request)
     if (!includesScope(token.scopes, needed)) {
       throw new ProblemError(
         serviceCodes.scope_missing,
@@ -52,6 +52,12 @@ function bearerOf(request: FastifyRequest): string {
       'There is no bearer token in the Authorization header.',
     )
   return match[1]
+}
+
+function neededScope(request: FastifyRequest): Scope {
+  const { scope, isAdministrative } = request.routeOptions.config
+  if (isAdministrative === true) return 'admin'
+  return scope ?? scopeOfMethod(request.method)
 }
 
 function scopeOfMethod(method: string): Scope {

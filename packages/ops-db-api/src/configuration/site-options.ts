@@ -25,6 +25,7 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
       journalMaxBytes,
       journalRetentionMs,
       promotableStandbys,
+      bufferAlarmSize: configuration.bufferAlarmSize,
       retryAttempts: configuration.retryAttempts,
       retryDelayMs: configuration.retryDelayMs,
       idleIntervalMs: configuration.idleIntervalMs,

@@ -13,6 +13,7 @@ import { referenceResources } from '../resources/reference-resources.ts'
 import { referenceRoutes } from '../resources/reference-routes.ts'
 import { transferOverviewRoute } from '../resources/transfer-overview.ts'
 import { installBodyValidation } from './body-validation.ts'
+import { installGracefulClose } from './graceful-close.ts'
 import { installOpenApi } from './open-api.ts'
 
 export interface ServerOptions {
@@ -44,6 +45,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
       void answerError(error, request, reply)
     },
   })
+  installGracefulClose(app)
   installAuthentication(app, tokens)
   installBodyValidation(app)
   await installOpenApi(app)

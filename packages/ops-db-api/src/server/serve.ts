@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { OutpostError } from 'outpost'
 import { openSite, type Site } from 'outpost/site'
@@ -97,7 +98,7 @@ function logEvents(site: Site, log: Logger): Closing {
 function openTokens(site: Site, configuration: Configuration, log: Logger): Promise<TokenStore> {
   return TokenStore.open({
     read: async (sql) => (await site.read(sql, [], { timeoutMs: tokenReadTimeoutMs })).rows,
-    path: `${configuration.journalPath ?? './journal'}.tokens.json`,
+    path: join(configuration.journalPath ?? './journal', 'tokens.json'),
     onRefreshFailed: (error) => log.debug({ err: error }, 'tokens were not refreshed'),
   })
 }

@@ -133,7 +133,7 @@ export class TwoSites {
     })
     const tokens = await TokenStore.open({
       read: async (sql) => (await site.read(sql)).rows,
-      path: `${journalPath}.tokens.json`,
+      path: join(journalPath, 'tokens.json'),
     })
     // A busy machine is no reason for a check to give up in a test that is about what it finds.
     const app = await buildServer({ site, tokens, checkBudgetMs: 5_000 })

@@ -2,13 +2,6 @@ import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
 import { described } from './described.ts'
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Served without credentials: a load balancer asks for health. */
-    readonly isPublic?: boolean
-  }
-}
-
 const healthSchema = described('health', 'State of the site')
 const readySchema = described('health', '503 when the site cannot record')
 const statisticsSchema = described('health', 'Figures of the journal and the applier')

@@ -2,7 +2,18 @@ import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify'
 import type { Site } from '../site/site-api.ts'
 import { healthRoutes } from './health-routes.ts'
 import { installProblemHandlers } from './problem-handlers.ts'
+import { siteRoutes } from './site-routes.ts'
 import { transactionRoutes } from './transaction-routes.ts'
+
+// Declared beside the entry point: a host that imports the plugin must see these without its inner files.
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Served without credentials: a load balancer asks for health. */
+    readonly isPublic?: boolean
+    /** Decides over the site as a whole: the host asks for more than the right to record. */
+    readonly isAdministrative?: boolean
+  }
+}
 
 export interface OutpostPluginOptions {
   readonly site: Site
@@ -11,8 +22,8 @@ export interface OutpostPluginOptions {
 }
 
 /**
- * Mounts what every site needs: `/transactions`, `/health`, `/health/ready`, `/buffer-stats`, and problem
- * documents for every error of the instance that it is registered on.
+ * Mounts what every site needs: `/transactions`, `/health`, `/health/ready`, `/buffer-stats`, `/site/accept-main`, and
+ * problem documents for every error of the instance that it is registered on.
  *
  * @example
  * const app = fastify({ bodyLimit: 8 * 1024 * 1024 })
@@ -28,6 +39,7 @@ export async function outpostPlugin(app: FastifyInstance, options: OutpostPlugin
       })
     }
     healthRoutes(scope, site)
+    siteRoutes(scope, site)
     transactionRoutes(scope, site)
     done()
   })

@@ -1,0 +1,21 @@
+import type { FastifyInstance } from 'fastify'
+import type { Site } from '../site/site-api.ts'
+import { described } from './described.ts'
+
+const acceptMainSchema = described(
+  'site',
+  'Accept the present main, which does not descend from the one written to before',
+)
+
+/** What only a person can decide about a site. */
+export function siteRoutes(app: FastifyInstance, site: Site): void {
+  app.post(
+    '/site/accept-main',
+    { config: { isAdministrative: true }, schema: acceptMainSchema },
+    async (_request, reply) => {
+      await site.acceptMain()
+      // The applier meets main again in its own time: the answer says what was taken, not what came of it.
+      return reply.code(202).send({ site: site.name, accepts_main: true })
+    },
+  )
+}
