@@ -51,6 +51,7 @@ async function write(at: Site): Promise<void> {
       })
     }
     await at.append(transaction)
-    if (made % progressEvery === 0) process.send?.(`${made} of ${job.transactions} appended`)
+    if (number % progressEvery === progressEvery - 1)
+      process.send?.(`${number + 1} of ${job.transactions} appended`)
   }
 }
