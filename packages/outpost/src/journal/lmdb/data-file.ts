@@ -1,40 +1,58 @@
-import { open } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { OutpostError } from '../../errors/outpost-error.ts'
+import { newestMeta, PageFile } from './lmdb-pages.ts'
+import { faultInTrees } from './page-check.ts'
 
-/** LMDB's page header, then magic number and version (`mdb.c`, struct MDB_meta). */
-const pageHeaderBytes = 24
-const magic = 0xbeefc0de
+/** Looks again this often when a writer changed the file meanwhile. */
+const attempts = 3
 
 /**
- * Looks at the data file before LMDB maps it, because LMDB trusts its file: a page that lies beyond the end of a
- * truncated one ends the process with SIGBUS instead of an error. An absent or empty file is a new journal.
+ * Checks the data file before LMDB maps it, because LMDB trusts its file: a page that lies beyond the end or makes no
+ * sense ends the process (SIGBUS, SIGSEGV) instead of raising an error. An absent or empty file is a new journal. One
+ * pass over the pages of the trees, not over what the blocks hold: their checksums are compared when they are read.
  */
-export async function checkDataFile(folder: string): Promise<void> {
-  const file = await open(join(folder, 'data.mdb')).catch(absentAsUndefined)
-  if (file === undefined) return
+export function checkDataFile(folder: string): void {
+  const descriptor = openOrUndefined(join(folder, 'data.mdb'))
+  if (descriptor === undefined) return
   try {
-    const { size } = await file.stat()
-    if (size === 0) return
-    const head = Buffer.alloc(pageHeaderBytes + 8)
-    await file.read(head, 0, head.length, 0)
-    if (!hasMagic(head)) throw corrupt(folder, 'it does not start as an LMDB file does')
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const { fault, txnid } = examine(descriptor)
+      if (fault === undefined) return
+      // A writer at work reuses pages of the tree that was being looked at: then nothing is wrong.
+      if (examineTxnid(descriptor) !== txnid) continue
+      throw new OutpostError('journal_corrupt', `The data file in ${folder} is damaged: ${fault}`)
+    }
   } finally {
-    await file.close()
+    closeSync(descriptor)
   }
 }
 
-function hasMagic(head: Buffer): boolean {
-  for (let offset = 8; offset <= pageHeaderBytes; offset += 4)
-    if (head.readUInt32LE(offset) === magic) return true
-  return false
+function examine(descriptor: number): {
+  readonly fault: string | undefined
+  readonly txnid: bigint | undefined
+} {
+  const { size } = fstatSync(descriptor)
+  if (size === 0) return { fault: undefined, txnid: undefined }
+  const meta = newestMeta(descriptor)
+  if (meta === undefined) return { fault: 'its two meta pages are not both there', txnid: undefined }
+  // A format that this check does not know is left to LMDB, which refuses what it does not know either.
+  if (!meta.isKnownFormat) return { fault: undefined, txnid: meta.txnid }
+  return { fault: faultInTrees(new PageFile(descriptor, size, meta.pageSize), meta), txnid: meta.txnid }
 }
 
-function absentAsUndefined(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined
-  throw error
+function examineTxnid(descriptor: number): bigint | undefined {
+  return newestMeta(descriptor)?.txnid
 }
 
-function corrupt(folder: string, reason: string): OutpostError {
-  return new OutpostError('journal_corrupt', `The data file in ${folder} is damaged: ${reason}`)
+function openOrUndefined(path: string): number | undefined {
+  try {
+    return openSync(path, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new OutpostError('config_invalid', `The journal's file ${path} cannot be read: ${String(error)}`, {
+      hint: 'Give the user of the site the right to read and write it.',
+      cause: error,
+    })
+  }
 }

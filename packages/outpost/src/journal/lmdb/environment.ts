@@ -51,7 +51,7 @@ export async function openEnvironment(
   const { open } = await loadLmdb()
   const made = mode === 'write' ? await makeFolder(path) : undefined
   await refuseNonFolder(path)
-  await checkDataFile(path)
+  checkDataFile(path)
   const options: RootDatabaseOptions = {
     noSubdir: false,
     maxDbs: 8,
@@ -97,9 +97,30 @@ function need<T>(database: T | undefined, path: string): T {
 /** The topmost folder that had to be made, if any. */
 async function makeFolder(path: string): Promise<string | undefined> {
   try {
-    return await mkdir(path, { recursive: true, mode: 0o700 })
+    return await makeFolders(resolve(path))
   } catch (cause) {
     throw pathError(path, cause)
+  }
+}
+
+/** Not `mkdir`'s own `recursive`: Node never comes back from a file system like /proc, which answers ENOENT. */
+async function makeFolders(path: string): Promise<string | undefined> {
+  const first = await tryMake(path)
+  if (first !== 'no_parent') return first === 'made' ? path : undefined
+  const top = await makeFolders(dirname(path))
+  if ((await tryMake(path)) === 'no_parent') throw new Error('the folder above it takes no folders')
+  return top ?? path
+}
+
+async function tryMake(path: string): Promise<'made' | 'exists' | 'no_parent'> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+    return 'made'
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return 'exists'
+    if (code === 'ENOENT' && dirname(path) !== path) return 'no_parent'
+    throw error
   }
 }
 

@@ -51,7 +51,11 @@ describe.skipIf(!isPresent && process.env.CI !== 'true')(`order of writes and sy
     return parseTrace(await readFile(trace, 'latin1'))
   }
 
-  async function verdictsOf(name: string, variant: readonly string[], points: number): Promise<readonly string[]> {
+  async function verdictsOf(
+    name: string,
+    variant: readonly string[],
+    points: number,
+  ): Promise<readonly string[]> {
     const events = await traced(name, variant)
     const dataFile = join(folder, name, 'data.mdb')
     const rebuilt = await rebuildJournals(events, dataFile, join(folder, `${name}-rebuilt`), points, seed)
