@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { planBatch } from '../ledger/batch-plan.ts'
+import { tableRules } from '../ledger/table-rules.ts'
 import type { Operation } from '../transaction/operation.ts'
 import {
   file,
@@ -247,6 +249,20 @@ describeEachPostgres('the applier on a real main', (pg) => {
     expect(await count('outpost.ledger')).toBe(60)
   })
 
+  it('N8: a takeover ends the backend of an old CALL that hangs, and what it had not committed', async () => {
+    const [hello] = await main.query(`SELECT outpost.hello('observatory', $1) AS answer`, [randomUUID()])
+    const { term } = hello!.answer as { term: number }
+    const hanging = await server().connect(main.database)
+    await hanging.query('BEGIN')
+    await hanging.query(`SELECT outpost.fence('observatory', epoch, $1) FROM outpost.site`, [term])
+    await hanging.query(`INSERT INTO unit (id, name) VALUES (gen_random_uuid(), 'uncommitted')`)
+    const site = await open()
+    const seq = await site.append([unit(randomUUID())])
+    await site.until('applied', seq)
+    await expect(hanging.query('COMMIT')).rejects.toThrow()
+    expect(await count('unit')).toBe(1)
+  })
+
   it('N6: finds what main lost and applies it again in order, without a restart', async () => {
     const site = await open()
     const id = randomUUID()
@@ -266,5 +282,76 @@ describeEachPostgres('the applier on a real main', (pg) => {
     expect(await count('file')).toBe(2)
     expect(await main.query('SELECT status FROM unit')).toEqual([{ status: 'completed' }])
     expect(site.journal.status(2)).toMatchObject({ redriven: 1 })
+  })
+
+  it('N2: a seq that stands for another transaction fences the epoch, and nothing is swallowed', async () => {
+    const site = await open({ isStarted: false })
+    const { epoch } = site.journal
+    await main.query(`INSERT INTO outpost.site (name) VALUES ('observatory')`)
+    await main.query(
+      `INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
+       SELECT n, now(), now(), $1, gen_random_uuid(), gen_random_uuid(), 'observatory', 'applied', '' FROM generate_series(2, 3) n`,
+      [epoch],
+    )
+    const ids = Array.from({ length: 5 }, () => randomUUID())
+    const seqs: number[] = []
+    for (const id of ids) seqs.push(await site.append([unit(id)]))
+    site.applier.start()
+    await site.until('applied', ...seqs)
+    expect(await count('unit')).toBe(5)
+    expect(site.alarms.map(({ code }) => code)).toContain('epoch_fenced')
+    expect(site.journal.epoch).not.toBe(epoch)
+    // Found again after a restart, by id, without applying anything twice.
+    await site.applier.stop()
+    site.applier.start()
+    seqs.push(await site.append([unit(randomUUID())]))
+    await site.until('applied', ...seqs)
+    expect(await count('unit')).toBe(6)
+    expect(site.redriven).toEqual([])
+  })
+
+  it('N4: a main that does not descend from the remembered one is not touched before it is accepted', async () => {
+    const site = await open({ isStarted: false, configurationRetryMs: 20 })
+    await site.journal.setFact('lineage', randomUUID())
+    const seq = await site.append([unit(randomUUID())])
+    site.applier.start()
+    await expect.poll(() => site.alarms.map(({ code }) => code)).toEqual(['lineage_refused'])
+    expect(await count('outpost.site')).toBe(0)
+    expect(await count('outpost.lineage')).toBe(0)
+    site.applier.acceptMain()
+    await site.until('applied', seq)
+  })
+
+  it('N14: main forgets what the journal dropped, and what is forgotten still counts as applied', async () => {
+    const site = await open()
+    const seqs: number[] = []
+    for (let i = 0; i < 10; i++) seqs.push(await site.append([unit(randomUUID())]))
+    await site.until('applied', ...seqs)
+    const { epoch } = site.journal
+    const [first] = await site.journal.getMany([1])
+    for (const state of ['replicated', 'retained'] as const)
+      await site.journal.setStatus([{ from: 1, to: 6, status: { state } }])
+    await site.journal.drop(6)
+    await expect.poll(() => count('outpost.ledger'), { timeout: 10_000 }).toBe(4)
+    expect(await main.query('SELECT dropped_through FROM outpost.epoch WHERE epoch = $1', [epoch])).toEqual([
+      { dropped_through: '6' },
+    ])
+    expect(await main.query(`SELECT outpost.covers(NULL, 'observatory', $1, 3) AS ok`, [epoch])).toEqual([
+      { ok: true },
+    ])
+    // An old copy of the journal would send it again.
+    await site.applier.stop()
+    const [hello] = await main.query(`SELECT outpost.hello('observatory', $1) AS answer`, [epoch])
+    const { term, lineage } = hello!.answer as { term: number; lineage: string }
+    const { wire } = planBatch([{ ...first!, isLastAttempt: true }], tableRules(main.catalog))
+    await main.query('DELETE FROM unit')
+    const [answer] = await main.query(`CALL outpost.apply('observatory', $1, $2, $1, 1, $3, $4, NULL)`, [
+      epoch,
+      term,
+      lineage,
+      JSON.stringify(wire),
+    ])
+    expect(answer!.p_result).toMatchObject({ kind: 'done', outcomes: [{ o: 'applied', isPruned: true }] })
+    expect(await count('unit')).toBe(0)
   })
 })

@@ -176,7 +176,7 @@ async function simulate(seed: number): Promise<Simulation> {
 
 const seeds = process.env.SIMULATION_SEED
   ? [Number(process.env.SIMULATION_SEED)]
-  : Array.from({ length: Number(process.env.SIMULATION_RUNS ?? 25) }, (_, i) => i + 1)
+  : Array.from({ length: Number(process.env.SIMULATION_RUNS ?? 60) }, (_, i) => i + 1)
 
 describe('the applier in a simulated world', () => {
   it('P3, P4, P5, P8: every transaction takes effect once and in order, whatever fails', async () => {
