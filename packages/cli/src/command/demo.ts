@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
-import { runDemo } from '../demo/run-demo.ts'
 import { portOffsets } from '../demo/ports.ts'
+import { runDemo } from '../demo/run-demo.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
 import { wholeNumber } from './options.ts'

@@ -1,6 +1,6 @@
-import { type Command, Option } from 'commander'
 import { opsDbMigrations } from '@outpost/ops-db-api/setup'
-import { migrate, type MigrateResult, type MigrationStep, outpostMigrations } from 'outpost/migrate'
+import { type Command, Option } from 'commander'
+import { type MigrateResult, type MigrationStep, migrate, outpostMigrations } from 'outpost/migrate'
 import { withMain } from '../site/main-database.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'

@@ -1,13 +1,13 @@
 import { Command } from 'commander'
+import type { CommandContext } from './context.ts'
 import { addDemoCommand } from './demo.ts'
+import { exitCodeHelp } from './exit-codes.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addServeCommand } from './serve.ts'
 import { addSiteCommands } from './site.ts'
 import { addStatusCommand } from './status.ts'
 import { addTokenCommands } from './token.ts'
 import { addTxCommands } from './tx.ts'
-import type { CommandContext } from './context.ts'
-import { exitCodeHelp } from './exit-codes.ts'
 
 /** The whole `outpost` command: what it knows, nothing run yet. */
 export function buildProgram(context: CommandContext): Command {

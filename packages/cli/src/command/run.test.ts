@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CommandContext } from './context.ts'
-import { eachCommand, buildProgram } from './program.ts'
+import { buildProgram, eachCommand } from './program.ts'
 import { run } from './run.ts'
 
 function recordingContext(env: Record<string, string> = {}) {

@@ -1,4 +1,4 @@
-import { createToken, isScope, type Scope, scopes as knownScopes } from '@outpost/ops-db-api/setup'
+import { createToken, isScope, scopes as knownScopes, type Scope } from '@outpost/ops-db-api/setup'
 import { type Command, InvalidArgumentError } from 'commander'
 import { withMain } from '../site/main-database.ts'
 import type { CommandContext } from './context.ts'

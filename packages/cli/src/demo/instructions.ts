@@ -1,7 +1,7 @@
-import type { ReadyDemo } from './ready-line.ts'
-import { renderFacts } from '../output/table.ts'
 import { formatDuration } from '../output/quantity.ts'
+import { renderFacts } from '../output/table.ts'
 import { keyHelp } from './keys.ts'
+import type { ReadyDemo } from './ready-line.ts'
 
 export interface InstructionFacts {
   readonly demo: ReadyDemo
@@ -37,7 +37,7 @@ ${tryCommands(facts.demo, facts.obsUnitId)
   .map(({ comment, command }) => `  # ${comment}\n  ${command}`)
   .join('\n')}
 
-${facts.hasKeys ? `Keys: ${keyHelp}\n` : 'Ctrl-C ends the demo.\n'}
+${facts.hasKeys ? `Keys: ${keyHelp}` : 'Ctrl-C ends the demo.'}
 `
 }
 

@@ -1,7 +1,7 @@
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { portableNodeArguments } from './node-arguments.ts'
 import type { ProcessCommand } from '../supervise/supervised-process.ts'
+import { portableNodeArguments } from './node-arguments.ts'
 
 export interface SiteDatabaseAddress {
   readonly port: number

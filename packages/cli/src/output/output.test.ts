@@ -100,6 +100,15 @@ describe('toProblem', () => {
     expect(renderProblem(problem)).toMatch(/^error: main:5432 is in recovery\.\nhint: .+\n$/)
   })
 
+  it('names a port that another program took meanwhile', () => {
+    const error = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE', port: 8_000 })
+    expect(toProblem(error)).toMatchObject({
+      code: 'port_in_use',
+      exit_code: 2,
+      detail: 'Port 8000 is already in use.',
+    })
+  })
+
   it('gives anything else the exit code 1', () => {
     expect(toProblem(new TypeError('boom'))).toMatchObject({
       code: 'unexpected',

@@ -48,6 +48,11 @@ export function toProblem(error: unknown): CommandProblem {
       exit_code: labInputCodes.has(error.code) ? 2 : unexpectedExitCode,
     }
   }
+  if (isTakenPort(error)) {
+    return toProblem(
+      new OutpostError('port_in_use', `Port ${error.port} is already in use.`, { cause: error }),
+    )
+  }
   return {
     type: 'about:blank',
     title: 'The command failed.',
@@ -57,6 +62,11 @@ export function toProblem(error: unknown): CommandProblem {
     hint: 'This is not a failure that the command knows: please report it with what you did.',
     exit_code: unexpectedExitCode,
   }
+}
+
+/** What Node says when something else listens already. */
+function isTakenPort(error: unknown): error is Error & { readonly port: number } {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error
 }
 
 /** What stderr shows: the message, then what to do. */

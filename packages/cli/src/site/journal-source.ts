@@ -1,4 +1,4 @@
-import { OutpostError, transactionStates, type TransactionState } from 'outpost'
+import { OutpostError, type TransactionState, transactionStates } from 'outpost'
 import { transactionDocument } from 'outpost/fastify'
 import type { JournalReader } from 'outpost/site'
 import type { TransactionDocument, TransactionPage } from '../output/transactions.ts'
