@@ -58,13 +58,16 @@ export class MergedReads {
     const tried: string[] = []
     const first = await this.#tryNodes(sql, values, options, tried)
     if (first.served) return answer<Row>(first.served, tried)
-    if (!first.lacksFloor && !first.replicaLacksLineage) throw nothingAnswered(first.error, tried)
-    await this.#options.putBack()
-    const second = await this.#tryNodes(sql, values, options, tried)
-    if (second.served) return answer<Row>(second.served, tried)
-    const last = await this.#tryDivergedReplica(sql, values, options, second.replicaLacksLineage, tried)
-    if (last) return answer<Row>(last, tried)
-    throw nothingAnswered(second.error, tried)
+    if (first.lacksFloor || first.replicaLacksLineage) await this.#options.putBack()
+    if (first.lacksFloor) {
+      const second = await this.#tryNodes(sql, values, options, tried)
+      if (second.served) return answer<Row>(second.served, tried)
+    }
+    if (first.replicaLacksLineage) {
+      const last = await this.#tryDivergedReplica(sql, values, options, tried)
+      if (last) return answer<Row>(last, tried)
+    }
+    throw nothingAnswered(first.error, tried)
   }
 
   async #tryNodes(sql: string, values: readonly unknown[], options: MergedReadOptions, tried: string[]) {
@@ -75,6 +78,8 @@ export class MergedReads {
       error: undefined as OutpostError | undefined,
     }
     for (const node of this.#candidates(options.node)) {
+      // A replica off the lineage can still serve in the end; then a main that just failed is not waited for again.
+      if (outcome.replicaLacksLineage && !node.isUsable) continue
       const attempt = await this.#try(node, sql, values, options.timeoutMs, this.#coverage())
       switch (attempt.kind) {
         case 'served':
@@ -100,11 +105,10 @@ export class MergedReads {
     sql: string,
     values: readonly unknown[],
     options: MergedReadOptions,
-    isDiverged: boolean,
     tried: string[],
   ): Promise<{ read: MergedRead; node: NodeName } | undefined> {
     const { replica, siteName } = this.#options
-    if (!isDiverged || !replica || options.node === 'main') return undefined
+    if (!replica || options.node === 'main') return undefined
     const attempt = await this.#try(replica, sql, values, options.timeoutMs, { site: siteName })
     if (attempt.kind !== 'served') return undefined
     tried.push('replica: off the lineage of main, served with everything retained put back')
@@ -115,7 +119,8 @@ export class MergedReads {
     const { main, replica } = this.#options
     if (!replica) return [main]
     if (only) return [only === 'main' ? main : replica]
-    return [replica, main]
+    // One that failed a moment ago is asked last, but it is asked: an answer late is better than none.
+    return replica.isUsable ? [replica, main] : [main, replica]
   }
 
   #coverage(): Coverage {
@@ -134,8 +139,10 @@ export class MergedReads {
     coverage: Coverage,
   ): Promise<Attempt> {
     try {
-      const read = await node.run(timeoutMs, (client) =>
-        this.#options.overlay.query(executorOf(client), sql, values, { coverage }),
+      const read = await node.run(
+        timeoutMs,
+        (client) => this.#options.overlay.query(executorOf(client), sql, values, { coverage }),
+        { insists: true },
       )
       return { kind: 'served', read }
     } catch (error) {

@@ -49,13 +49,23 @@ export class NodePool {
     return this.#lastError
   }
 
+  /** Somebody has just reached the node: it is used again at once. */
+  noteReachable(): void {
+    this.#breaker.succeeded()
+  }
+
   /**
-   * Runs `work` on one connection. Errors: `main_unreachable` or `replica_unreachable` when the node is away, too
+   * Runs `work` on one connection. With `insists` the node is tried although it failed a moment ago: for work that
+   * has nowhere else to go, or paces itself. Errors: `main_unreachable` or `replica_unreachable` when the node is away, too
    * slow or being left alone; what PostgreSQL says about the statement otherwise.
    */
-  async run<Result>(timeoutMs: number, work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+  async run<Result>(
+    timeoutMs: number,
+    work: (client: pg.PoolClient) => Promise<Result>,
+    options: { readonly insists?: boolean } = {},
+  ): Promise<Result> {
     const startedMs = this.#clock.monotonicMs()
-    if (!this.#breaker.isUsable(startedMs)) {
+    if (!options.insists && !this.#breaker.isUsable(startedMs)) {
       const retryMs = Math.ceil(this.#breaker.remainingMs(startedMs))
       throw this.#unreachable(
         `is left alone for ${retryMs} ms after a failure: ${this.#lastError ?? 'no answer'}`,

@@ -27,19 +27,38 @@ const windowSize = 5_000
 export class PutBack {
   readonly #options: PutBackOptions
   readonly #seqs = new Set<Seq>()
+  /** Oldest seq that left the overlay since everything was put back; nothing to put back when undefined. */
+  #outFrom: Seq | undefined
+  #working: Promise<void> | undefined
 
   constructor(options: PutBackOptions) {
     this.#options = options
+    this.#outFrom = options.journal.firstSeq
+  }
+
+  /** To be told of everything that leaves the overlay. */
+  noteTakenOut(seqs: readonly Seq[]): void {
+    for (const seq of seqs) this.#outFrom = Math.min(this.#outFrom ?? seq, seq)
   }
 
   get size(): number {
     return this.#seqs.size
   }
 
-  /** Everything that the journal retains shadows the nodes again. */
-  async all(): Promise<void> {
+  /** Everything that the journal retains shadows the nodes again; at once when nothing left since the last time. */
+  all(): Promise<void> {
+    this.#working ??= this.#putBack().finally(() => {
+      this.#working = undefined
+    })
+    return this.#working
+  }
+
+  async #putBack(): Promise<void> {
     const { journal, overlay } = this.#options
-    for await (const records of journal.scan(journal.firstSeq)) {
+    const from = this.#outFrom
+    if (from === undefined) return
+    this.#outFrom = undefined
+    for await (const records of journal.scan(Math.max(from, journal.firstSeq))) {
       const back: TransactionRecord[] = []
       for (const record of records) {
         const { state } = journal.status(record.seq)
@@ -75,6 +94,7 @@ export class PutBack {
     })
     for (const seq of found) this.#seqs.delete(seq)
     overlay.takeOut(found)
+    this.noteTakenOut(found)
     return this.#seqs.size > 0
   }
 

@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg'
 import { Applier } from '../applier/applier.ts'
 import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { pgMainSessions } from '../applier/pg-main-session.ts'
@@ -15,7 +16,7 @@ import { TransactionBuilder } from '../transaction/builder.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
-import type { Epoch, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type { Epoch, Seq, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
 import { Appender } from './appender.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import { type DirectQuery, writeDirect } from './direct-write.ts'
@@ -123,6 +124,7 @@ export class RunningSite implements Site {
       intervalMs: settings.lsnCheckIntervalMs,
       onConfirmed: (seqs, changes) => {
         overlay.takeOut(seqs)
+        this.#putBack.noteTakenOut(seqs)
         this.#statusesChanged(changes)
       },
       onReplica: (state) => this.#replicaChanged(state),
@@ -314,6 +316,7 @@ export class RunningSite implements Site {
       },
       onLink: (state, reason) => {
         this.#facts.main = { isConnected: state === 'connected', ...(reason && { reason }) }
+        if (state === 'connected') this.#parts.main.noteReachable()
         this.#events.emit({ kind: 'link', main: state, ...(reason && { reason }) })
       },
       onAlarm: (alarm) => this.#events.emit({ kind: 'alarm', ...alarm }),
@@ -326,7 +329,8 @@ export class RunningSite implements Site {
 
   #askReplica(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[]> {
     const node = this.#parts.replica ?? this.#parts.main
-    return node.run(replicaQueryTimeoutMs, async (client) => (await client.query(sql, [...values])).rows)
+    const work = async (client: PoolClient) => (await client.query(sql, [...values])).rows
+    return node.run(replicaQueryTimeoutMs, work, { insists: true })
   }
 
   async #waitFor(token: string | undefined): Promise<void> {
@@ -373,10 +377,11 @@ export class RunningSite implements Site {
 
   /** Keeps the catalog young and lets what was put back leave the overlay again. */
   async #runBackground(): Promise<void> {
-    const { clock, catalog, main, replica } = this.#parts
+    const { clock, catalog, main, replica, dependencies, journal } = this.#parts
     let catalogDueMs = clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
       await this.#quietly(() => this.#putBack.look())
+      dependencies.forgetThrough(settledThrough(journal))
       if (clock.monotonicMs() >= catalogDueMs) {
         await this.#quietly(() => catalog.refresh(replica ?? main))
         catalogDueMs = clock.monotonicMs() + catalogIntervalMs
@@ -408,7 +413,15 @@ function newestTakenOut(journal: Journal): number | undefined {
     const { state } = journal.status(seq)
     if (state === 'replicated' || state === 'retained') return seq
   }
-  return journal.firstSeq > 1 ? journal.firstSeq - 1 : undefined
+  return undefined
+}
+
+/** Nothing up to here can hold a later transaction back any more. */
+function settledThrough(journal: Journal): Seq {
+  const unsettled = (['buffered', 'parked', 'rejected'] as const).flatMap((state) =>
+    journal.seqsIn(state, { limit: 1 }),
+  )
+  return unsettled.length === 0 ? journal.lastSeq : Math.min(...unsettled) - 1
 }
 
 function readOptions(options: ReadOptions) {
