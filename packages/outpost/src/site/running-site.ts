@@ -16,7 +16,7 @@ import { TransactionBuilder } from '../transaction/builder.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
-import type { Epoch, Seq, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type { Epoch, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
 import { Appender } from './appender.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import { type DirectQuery, writeDirect } from './direct-write.ts'
@@ -39,6 +39,7 @@ import type {
   SiteEvent,
   TransactionView,
 } from './site-api.ts'
+import { SiteChores } from './site-chores.ts'
 import { SiteEvents } from './site-events.ts'
 import { SiteFacts } from './site-facts.ts'
 import type { SiteSettings } from './site-settings.ts'
@@ -62,8 +63,6 @@ export interface RunningSiteParts {
 const readTimeoutMs = 30_000
 const directWriteTimeoutMs = 15_000
 const replicaQueryTimeoutMs = 5_000
-const backgroundIntervalMs = 500
-const catalogIntervalMs = 30_000
 
 /**
  * A site at work. States: made → `start()` → running → `stop()` → stopped.
@@ -84,9 +83,8 @@ export class RunningSite implements Site {
   readonly #applier: Applier
   readonly #confirmer: Confirmer
   readonly #retainer: Retainer
-  readonly #stopping = new AbortController()
+  readonly #chores: SiteChores
   #lineage: { readonly id: string; readonly lsn: string } | undefined
-  #background: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(parts: RunningSiteParts) {
@@ -129,6 +127,7 @@ export class RunningSite implements Site {
       },
       onReplica: (state) => this.#replicaChanged(state),
     })
+    this.#chores = new SiteChores({ ...parts, putBack: this.#putBack })
     this.#retainer = new Retainer({
       journal,
       clock,
@@ -154,7 +153,7 @@ export class RunningSite implements Site {
     this.#applier.start()
     this.#confirmer.start()
     this.#retainer.start()
-    this.#background = this.#runBackground()
+    this.#chores.start()
   }
 
   get catalog(): Catalog {
@@ -277,8 +276,12 @@ export class RunningSite implements Site {
   }
 
   async #stop(): Promise<void> {
-    this.#stopping.abort()
-    await Promise.all([this.#applier.stop(), this.#confirmer.stop(), this.#retainer.stop(), this.#background])
+    await Promise.all([
+      this.#applier.stop(),
+      this.#confirmer.stop(),
+      this.#retainer.stop(),
+      this.#chores.stop(),
+    ])
     await this.#parts.journal.stop()
     await Promise.all([this.#parts.main.stop(), this.#parts.replica?.stop()])
   }
@@ -374,31 +377,6 @@ export class RunningSite implements Site {
     const [oldest] = await journal.getMany([Math.min(...seqs)])
     return oldest ? Math.max(0, clock.nowMs() - oldest.bufferedAtMs) : 0
   }
-
-  /** Keeps the catalog young and lets what was put back leave the overlay again. */
-  async #runBackground(): Promise<void> {
-    const { clock, catalog, main, replica, dependencies, journal } = this.#parts
-    let catalogDueMs = clock.monotonicMs()
-    while (!this.#stopping.signal.aborted) {
-      await this.#quietly(() => this.#putBack.look())
-      dependencies.forgetThrough(settledThrough(journal))
-      if (clock.monotonicMs() >= catalogDueMs) {
-        await this.#quietly(() => catalog.refresh(replica ?? main))
-        catalogDueMs = clock.monotonicMs() + catalogIntervalMs
-      }
-      await clock.sleep(backgroundIntervalMs, this.#stopping.signal)
-    }
-  }
-
-  /** A node that is away is the confirmer's and the applier's news; this work is simply tried again. */
-  async #quietly(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (error instanceof OutpostError) return
-      this.#facts.lastBackgroundError = error instanceof Error ? error.message : String(error)
-    }
-  }
 }
 
 const lineageFact = 'site_lineage'
@@ -414,14 +392,6 @@ function newestTakenOut(journal: Journal): number | undefined {
     if (state === 'replicated' || state === 'retained') return seq
   }
   return undefined
-}
-
-/** Nothing up to here can hold a later transaction back any more. */
-function settledThrough(journal: Journal): Seq {
-  const unsettled = (['buffered', 'parked', 'rejected'] as const).flatMap((state) =>
-    journal.seqsIn(state, { limit: 1 }),
-  )
-  return unsettled.length === 0 ? journal.lastSeq : Math.min(...unsettled) - 1
 }
 
 function readOptions(options: ReadOptions) {

@@ -21,7 +21,6 @@ export class SiteFacts {
   main: HealthFacts['main'] = { isConnected: false, reason: 'no contact yet' }
   replica: 'connected' | 'unreachable' | 'diverged' = 'connected'
   journalFailure: string | undefined
-  lastBackgroundError: string | undefined
   /** `timeline/LSN`. */
   mainPosition: string | undefined
   #lastRunMs: number | undefined

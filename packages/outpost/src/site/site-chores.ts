@@ -1,0 +1,77 @@
+import type { Clock } from '../clock/clock.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { DependencyIndex } from '../transaction/dependency-index.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { CatalogSource } from './catalog-source.ts'
+import type { NodePool } from './node-pool.ts'
+import type { PutBack } from './put-back.ts'
+
+export interface SiteChoresOptions {
+  readonly clock: Clock
+  readonly catalog: CatalogSource
+  readonly main: NodePool
+  readonly replica: NodePool | undefined
+  readonly dependencies: DependencyIndex
+  readonly journal: Journal
+  readonly putBack: PutBack
+}
+
+const intervalMs = 500
+const catalogIntervalMs = 30_000
+
+/**
+ * What a running site does beside its main work: keeps the catalog young, lets what was put back leave the overlay
+ * again, and forgets settled dependencies. States: stopped → `start()` → running → `stop()` → stopped.
+ */
+export class SiteChores {
+  readonly #options: SiteChoresOptions
+  readonly #stopping = new AbortController()
+  #running: Promise<void> | undefined
+  #lastError: string | undefined
+
+  constructor(options: SiteChoresOptions) {
+    this.#options = options
+  }
+
+  /** Why the last round could not be finished; undefined after one that was. */
+  get lastError(): string | undefined {
+    return this.#lastError
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { clock, catalog, main, replica, dependencies, journal, putBack } = this.#options
+    let catalogDueMs = clock.monotonicMs()
+    while (!this.#stopping.signal.aborted) {
+      dependencies.forgetThrough(settledThrough(journal))
+      try {
+        await putBack.look()
+        if (clock.monotonicMs() >= catalogDueMs) {
+          catalogDueMs = clock.monotonicMs() + catalogIntervalMs
+          await catalog.refresh(replica ?? main)
+        }
+        this.#lastError = undefined
+      } catch (error) {
+        // A node that is away is the confirmer's and the applier's news; this round is simply tried again.
+        this.#lastError = error instanceof Error ? error.message : String(error)
+      }
+      await clock.sleep(intervalMs, this.#stopping.signal)
+    }
+  }
+}
+
+/** Nothing up to here can hold a later transaction back any more. */
+function settledThrough(journal: Journal): Seq {
+  const unsettled = (['buffered', 'parked', 'rejected'] as const).flatMap((state) =>
+    journal.seqsIn(state, { limit: 1 }),
+  )
+  return unsettled.length === 0 ? journal.lastSeq : Math.min(...unsettled) - 1
+}
