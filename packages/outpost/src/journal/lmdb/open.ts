@@ -2,14 +2,15 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../clock/clock.ts'
-import { OutpostError } from '../../errors/outpost-error.ts'
-import type { Epoch } from '../../transaction/transaction.ts'
+import { isOutpostError, OutpostError } from '../../errors/outpost-error.ts'
+import type { Epoch, TransactionRecord } from '../../transaction/transaction.ts'
 import type { Journal, JournalReader } from '../journal.ts'
-import { type EnvironmentSettings, openEnvironment, productSettings } from './environment.ts'
+import { openEnvironment, productSettings } from './environment.ts'
 import { createMeta, readFacts, readMeta } from './journal-meta.ts'
+import { writeError } from './lmdb-error.ts'
 import { LmdbJournal } from './lmdb-journal.ts'
 import { LmdbReader } from './lmdb-reader.ts'
-import { type OnRecovered, recover } from './recovery.ts'
+import { recover } from './recovery.ts'
 import { takeWriterLock } from './writer-lock.ts'
 
 export interface LmdbJournalOptions {
@@ -24,7 +25,7 @@ export interface LmdbJournalOptions {
    * Called during the recovery scan with every record that is still pending, in order and in chunks, so that the
    * overlay is filled without a second pass. The journal itself is not usable yet.
    */
-  readonly onRecovered?: OnRecovered
+  readonly onRecovered?: (records: readonly TransactionRecord[]) => void
 }
 
 /**
@@ -39,10 +40,13 @@ export function openLmdbJournal(options: LmdbJournalOptions): Promise<Journal> {
   return openLmdbJournalWith(options, productSettings)
 }
 
-/** As {@link openLmdbJournal}, with LMDB opened otherwise than the product does: for tests alone. */
+/**
+ * As {@link openLmdbJournal}, with LMDB opened otherwise than the product does: for tests alone. The settings are spelled
+ * out, and not imported, so that the types of `outpost/site` resolve where lmdb is not installed.
+ */
 export async function openLmdbJournalWith(
   options: LmdbJournalOptions,
-  settings: EnvironmentSettings,
+  settings: { readonly mapSize: number; readonly isSynced: boolean },
 ): Promise<Journal> {
   const { path, clock, maxBytes = Number.POSITIVE_INFINITY, random = randomUUID, onRecovered } = options
   const environment = await openEnvironment(path, 'write', settings)
@@ -64,7 +68,7 @@ export async function openLmdbJournalWith(
     return journal
   } catch (error) {
     await environment.root.close()
-    throw error
+    throw isOutpostError(error) ? error : await writeError(error, path, 0)
   }
 }
 

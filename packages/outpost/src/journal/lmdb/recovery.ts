@@ -11,7 +11,7 @@ import { StatusStore } from './status-store.ts'
 /** Records handed to `onRecovered` at once. */
 const recoveredChunk = 1000
 
-export type OnRecovered = (records: readonly TransactionRecord[]) => void
+type OnRecovered = (records: readonly TransactionRecord[]) => void
 
 export interface Recovered {
   readonly records: RecordStore
