@@ -11,7 +11,7 @@ const sliceRecords = 2_000
 /** States that nothing leads out of again: their records may go. */
 const droppable: ReadonlySet<TransactionState> = new Set(['retained', 'resolved', 'discarded', 'superseded'])
 
-type Write = (write: () => readonly Promise<unknown>[]) => Promise<void>
+type Write = (write: () => readonly Promise<boolean>[]) => Promise<void>
 
 /**
  * Drops everything through a seq, slice by slice; each slice is one transaction that keeps the idempotency answers,

@@ -5,6 +5,8 @@ import { isOutpostError, OutpostError } from '../../errors/outpost-error.ts'
 import type { IdempotentHit } from '../journal.ts'
 import type { StatusChange } from '../journal.ts'
 import { checkDataFile } from './data-file.ts'
+import { type EnvironmentSettings, productSettings } from './environment-settings.ts'
+import { FreeSpace } from './free-space.ts'
 
 /** An answer that outlives its dropped transaction (N22). */
 export interface KeptAnswer extends IdempotentHit {
@@ -15,6 +17,8 @@ export interface KeptAnswer extends IdempotentHit {
 
 /** The LMDB databases of one journal folder; all share one file and one commit. */
 export interface Environment {
+  readonly path: string
+  readonly space: FreeSpace
   readonly root: RootDatabase
   /** First seq → block. */
   readonly blocks: Database<Buffer, number>
@@ -27,16 +31,6 @@ export interface Environment {
   /** [when it was dropped, SHA-256] → true: finds what has expired. */
   readonly expiries: Database<true, [number, string]>
 }
-
-/** How LMDB is opened. Only tests deviate from {@link productSettings}: no product option leads here. */
-export interface EnvironmentSettings {
-  readonly mapSize: number
-  /** False leaves out every sync, so that a checker can be shown to notice. */
-  readonly isSynced: boolean
-}
-
-/** Address space, not memory or disk: LMDB's map may grow up to it. */
-export const productSettings: EnvironmentSettings = { mapSize: 2 ** 40, isSynced: true }
 
 /**
  * Opens the folder. Commits are LMDB's classic ones: data pages, fdatasync, then the meta page through a descriptor
@@ -52,6 +46,8 @@ export async function openEnvironment(
   const made = mode === 'write' ? await makeFolder(path) : undefined
   await refuseNonFolder(path)
   checkDataFile(path)
+  const space = new FreeSpace(path, settings.freeBytes)
+  if (mode === 'write') space.refuseWrite()
   const options: RootDatabaseOptions = {
     noSubdir: false,
     maxDbs: 8,
@@ -65,6 +61,8 @@ export async function openEnvironment(
     const root: RootDatabase = open(path, options)
     if (mode === 'write') await syncFolders(path, made)
     return {
+      path,
+      space,
       root,
       blocks: need(root.openDB('blocks', { encoding: 'binary' }), path),
       statuses: need(root.openDB('statuses', { encoding: 'json' }), path),

@@ -1,9 +1,10 @@
 import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Seq, TransactionDraft, TransactionRecord } from '../../transaction/transaction.ts'
+import { commit } from './commit.ts'
 import { CommitGroup } from './commit-group.ts'
 import type { Environment } from './environment.ts'
 import { epochOf } from './epoch-table.ts'
-import { commitCause, writeError } from './lmdb-error.ts'
+import { writeError } from './lmdb-error.ts'
 import { recordOf } from './record-codec.ts'
 import type { RecordStore } from './record-store.ts'
 import type { StatusStore } from './status-store.ts'
@@ -129,22 +130,16 @@ export class GroupCommit {
     if (this.#failure !== undefined) return finalError(this.#failure)
     const { environment, records } = this.#options
     try {
-      // All puts of one turn of the event loop are one LMDB transaction.
-      const puts: Promise<boolean>[] = []
-      let first = records.lastSeq + 1
-      if (group.waiting.length > 0) {
-        for (const block of group.blocks) {
-          puts.push(appendBlock(environment, first, block.seal()))
-          first += block.count
-        }
-      }
-      const appended = puts.length
-      for (const [chunk, runs] of statuses) puts.push(environment.statuses.put(chunk, runs))
-      const results = await Promise.all(puts)
-      if (results.slice(0, appended).every((isStored) => isStored)) return undefined
+      if (group.waiting.length > 0) environment.space.refuseAppend(group.bytes)
+      else environment.space.refuseWrite()
+      const results = await commit(environment, () => [
+        ...appendBlocks(environment, records.lastSeq + 1, group),
+        ...statuses.map(([chunk, runs]) => environment.statuses.put(chunk, runs)),
+      ])
+      if (results.every((isStored) => isStored)) return undefined
       return this.#finally(new OutpostError('journal_failed', 'Another process has written to this journal'))
     } catch (error) {
-      return this.#finally(writeError(await commitCause(error)))
+      return this.#finally(writeError(error, environment))
     }
   }
 
@@ -173,6 +168,20 @@ export class GroupCommit {
   #refuse(group: CommitGroup, error: OutpostError): void {
     for (const { reject } of group.waiting) reject(error)
   }
+}
+
+function appendBlocks(
+  environment: Environment,
+  firstSeq: Seq,
+  group: CommitGroup,
+): readonly Promise<boolean>[] {
+  if (group.waiting.length === 0) return []
+  let first = firstSeq
+  return group.blocks.map((block) => {
+    const put = appendBlock(environment, first, block.seal())
+    first += block.count
+    return put
+  })
 }
 
 /**

@@ -33,7 +33,7 @@ export class KeptAnswers {
     return { transactionId, requestDigest, answer }
   }
 
-  keep(records: readonly TransactionRecord[], nowMs: number): Promise<unknown>[] {
+  keep(records: readonly TransactionRecord[], nowMs: number): Promise<boolean>[] {
     return records.flatMap((record) => {
       if (record.idempotency === undefined) return []
       const { scope, key } = record.idempotency
@@ -45,9 +45,9 @@ export class KeptAnswers {
     })
   }
 
-  removeExpired(nowMs: number): Promise<unknown>[] {
+  removeExpired(nowMs: number): Promise<boolean>[] {
     const { answers, expiries } = this.#environment
-    const removals: Promise<unknown>[] = []
+    const removals: Promise<boolean>[] = []
     const expired = [...expiries.getKeys({ end: [nowMs - keptAnswerMs, ''], limit: expiredPerCall })]
     for (const [droppedAtMs, name] of expired) {
       removals.push(expiries.remove([droppedAtMs, name]))

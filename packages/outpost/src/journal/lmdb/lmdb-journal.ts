@@ -1,11 +1,12 @@
 import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Epoch, Seq, TransactionDraft, TransactionRecord } from '../../transaction/transaction.ts'
 import type { Journal, StatusChange } from '../journal.ts'
+import { commit } from './commit.ts'
 import { dropInSlices } from './drop.ts'
 import { withEpoch } from './epoch-table.ts'
 import { GroupCommit } from './group-commit.ts'
 import { putEpochs, putFact } from './journal-meta.ts'
-import { commitCause, writeError } from './lmdb-error.ts'
+import { writeError } from './lmdb-error.ts'
 import { LmdbReader, type ReaderParts } from './lmdb-reader.ts'
 import { releaseWriterLock } from './writer-lock.ts'
 
@@ -101,13 +102,14 @@ export class LmdbJournal extends LmdbReader implements Journal {
   }
 
   /** One LMDB transaction outside the appends; durable when it resolves. */
-  async #write(write: () => readonly Promise<unknown>[]): Promise<void> {
+  async #write(write: () => readonly Promise<boolean>[]): Promise<void> {
     const { failure } = this.#commits
     if (failure !== undefined) throw new OutpostError('journal_failed', failure.message, { cause: failure })
     try {
-      await Promise.all(write())
+      this.parts.environment.space.refuseWrite()
+      await commit(this.parts.environment, write)
     } catch (error) {
-      const known = writeError(await commitCause(error))
+      const known = writeError(error, this.parts.environment)
       if (known.code === 'journal_failed') this.#commits.fail(known)
       throw known
     }
@@ -138,7 +140,8 @@ export class LmdbJournal extends LmdbReader implements Journal {
     await this.#drops
     await this.#commits.settled()
     const { environment, clock } = this.parts
-    if (this.#commits.failure === undefined) await releaseWriterLock(environment)
+    // Where the disk is full the lock stays: the next process sees that this one has ended.
+    if (this.#commits.failure === undefined) await releaseWriterLock(environment).catch(() => undefined)
     this.isClosed = true
     const closed = environment.root.close()
     // LMDB may never answer again after an input/output error.

@@ -2,10 +2,11 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../clock/clock.ts'
-import { isOutpostError, OutpostError } from '../../errors/outpost-error.ts'
+import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Epoch, TransactionRecord } from '../../transaction/transaction.ts'
 import type { Journal, JournalReader } from '../journal.ts'
-import { openEnvironment, productSettings } from './environment.ts'
+import { openEnvironment } from './environment.ts'
+import { type EnvironmentSettings, productSettings } from './environment-settings.ts'
 import { createMeta, readFacts, readMeta } from './journal-meta.ts'
 import { writeError } from './lmdb-error.ts'
 import { LmdbJournal } from './lmdb-journal.ts'
@@ -40,13 +41,10 @@ export function openLmdbJournal(options: LmdbJournalOptions): Promise<Journal> {
   return openLmdbJournalWith(options, productSettings)
 }
 
-/**
- * As {@link openLmdbJournal}, with LMDB opened otherwise than the product does: for tests alone. The settings are spelled
- * out, and not imported, so that the types of `outpost/site` resolve where lmdb is not installed.
- */
+/** As {@link openLmdbJournal}, with LMDB opened otherwise than the product does: for tests alone. */
 export async function openLmdbJournalWith(
   options: LmdbJournalOptions,
-  settings: { readonly mapSize: number; readonly isSynced: boolean },
+  settings: EnvironmentSettings,
 ): Promise<Journal> {
   const { path, clock, maxBytes = Number.POSITIVE_INFINITY, random = randomUUID, onRecovered } = options
   const environment = await openEnvironment(path, 'write', settings)
@@ -68,7 +66,7 @@ export async function openLmdbJournalWith(
     return journal
   } catch (error) {
     await environment.root.close()
-    throw isOutpostError(error) ? error : await writeError(error, path, 0)
+    throw writeError(error, environment)
   }
 }
 

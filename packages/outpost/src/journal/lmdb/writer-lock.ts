@@ -1,4 +1,5 @@
 import { OutpostError } from '../../errors/outpost-error.ts'
+import { commit } from './commit.ts'
 import type { Environment } from './environment.ts'
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts'
 
@@ -19,7 +20,7 @@ export function takeWriterLock(environment: Environment, path: string): void {
 
 /** Only on an orderly stop; after a crash the next process sees that the holder is dead. */
 export async function releaseWriterLock(environment: Environment): Promise<void> {
-  await environment.meta.remove(key)
+  await commit(environment, () => [environment.meta.remove(key)])
 }
 
 function inUse(holder: ProcessIdentity, path: string): OutpostError {

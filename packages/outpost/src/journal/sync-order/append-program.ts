@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { systemClock } from '../../clock/clock.ts'
-import { productSettings } from '../lmdb/environment.ts'
+import { productSettings } from '../lmdb/environment-settings.ts'
 import { openLmdbJournalWith } from '../lmdb/open.ts'
 import { sampleDraft } from '../sample-draft.spec-suite.ts'
 import { mulberry32 } from './seeded-random.ts'

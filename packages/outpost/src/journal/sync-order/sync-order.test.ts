@@ -1,36 +1,19 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { programArguments, runProgram } from './run-program.ts'
 import { rebuildJournals, verdicts } from './rebuilt-journals.ts'
+import { mustSkip } from './strace.ts'
 import { parseTrace, type TraceEvent, tracedCalls } from './trace.ts'
 
 const seed = Number(process.env.OUTPOST_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const points = Number(process.env.OUTPOST_SYNC_ORDER_POINTS ?? 25)
 
-function hasStrace(): boolean {
-  try {
-    execFileSync('strace', ['-V'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-const isPresent = hasStrace()
-if (!isPresent && process.env.CI !== 'true') {
-  process.stderr.write(
-    'SKIPPED: the order of writes and syncs is not checked, because strace is not installed.\n',
-  )
-}
-
-describe.skipIf(!isPresent && process.env.CI !== 'true')(`order of writes and syncs, seed ${seed}`, () => {
+describe.skipIf(mustSkip)(`order of writes and syncs, seed ${seed}`, () => {
   let folder: string
 
   beforeAll(async () => {
-    expect(isPresent, 'strace must be installed in CI').toBe(true)
     folder = await realpath(await mkdtemp(join(tmpdir(), 'outpost-sync-order-')))
   })
 
