@@ -1,5 +1,5 @@
 /** The observatory's service on Outpost. */
-export { createToken, type CreatedToken, type TokenRequest } from './auth/create-token.ts'
+export { type CreatedToken, createToken, type TokenRequest } from './auth/create-token.ts'
 export { isScope, type Scope, scopes } from './auth/scope.ts'
 export { TokenStore, type TokenStoreOptions } from './auth/token-store.ts'
 export {
@@ -12,7 +12,7 @@ export {
 export { databaseOf, siteOptionsOf } from './configuration/site-options.ts'
 export { opsDbMigrations } from './migrations/migrations.ts'
 export { type NightAnswers, type NightReference, type NightStep, planNight } from './night/plan-night.ts'
-export { seedReferenceData, type SqlClient } from './reference/seed-reference-data.ts'
+export { type SqlClient, seedReferenceData } from './reference/seed-reference-data.ts'
 export { buildServer, type ServerOptions } from './server/build-server.ts'
-export { type RunningService, serve, type ServeOptions } from './server/serve.ts'
+export { type RunningService, type ServeOptions, serve } from './server/serve.ts'
 export { serviceCodes } from './service-codes.ts'

@@ -1,5 +1,5 @@
 /** What prepares main and reads the settings, without the server: a command that needs no HTTP starts at once. */
-export { createToken, type CreatedToken, type TokenRequest } from './auth/create-token.ts'
+export { type CreatedToken, createToken, type TokenRequest } from './auth/create-token.ts'
 export { isScope, type Scope, scopes } from './auth/scope.ts'
 export {
   type Configuration,
@@ -9,4 +9,4 @@ export {
 export { databaseOf } from './configuration/site-options.ts'
 export { opsDbMigrations } from './migrations/migrations.ts'
 export { type NightAnswers, type NightReference, type NightStep, planNight } from './night/plan-night.ts'
-export { seedReferenceData, type SqlClient } from './reference/seed-reference-data.ts'
+export { type SqlClient, seedReferenceData } from './reference/seed-reference-data.ts'

@@ -1,5 +1,5 @@
-import { ProblemError } from 'outpost/fastify'
 import fc from 'fast-check'
+import { ProblemError } from 'outpost/fastify'
 import { describe, expect, it } from 'vitest'
 import { assertStorable, isStorableText } from './text-hygiene.ts'
 

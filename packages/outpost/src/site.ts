@@ -1,8 +1,8 @@
 /** A site: record durably beside an unreliable link, read everything merged, reach main exactly once. */
 export { LsnTracker, type LsnTrackerOptions, type Tracked } from './applier/lsn-tracker.ts'
 export { type Clock, systemClock } from './clock/clock.ts'
-export { isOutpostError, OutpostError } from './errors/outpost-error.ts'
 export { type ErrorCode, type ErrorCodeEntry, errorCodes } from './errors/codes.ts'
+export { isOutpostError, OutpostError } from './errors/outpost-error.ts'
 export type { Journal, JournalReader, JournalStatistics, TransactionStatus } from './journal/journal.ts'
 export { openLmdbJournal, readLmdbJournal } from './journal/lmdb/open.ts'
 export type { Catalog, Column, ColumnType, Table, TableName } from './postgres/catalog.ts'

@@ -1,6 +1,6 @@
 import { open, readFile, rename } from 'node:fs/promises'
-import { isScope } from './scope.ts'
 import type { KnownToken } from './known-token.ts'
+import { isScope } from './scope.ts'
 
 /**
  * Keeps the known tokens (hashes only) on disk, so that a site started with every database away still knows its

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createToken } from '../auth/create-token.ts'
 import { knownTokenOf, knownTokensSql } from '../auth/known-token.ts'
 import { matchesHash } from '../auth/token-secret.ts'
+import { seedReferenceData } from '../reference/seed-reference-data.ts'
 import { recordedResources } from '../resources/recorded-resources.ts'
 import { referenceResources } from '../resources/reference-resources.ts'
-import { seedReferenceData } from '../reference/seed-reference-data.ts'
 import { opsDbMigrations } from './migrations.ts'
 
 describeEachPostgres('the tables of the operations database', (version) => {

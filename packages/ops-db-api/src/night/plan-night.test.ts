@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { instrumentFacts } from '../reference/observatory-facts.ts'
 import { obsUnitFacts } from '../reference/obs-unit-facts.ts'
+import { instrumentFacts } from '../reference/observatory-facts.ts'
 import { type NightAnswers, type NightReference, planNight } from './plan-night.ts'
 
 const instrumentIds = new Map(instrumentFacts.map(({ name }, index) => [name as string, index + 1]))

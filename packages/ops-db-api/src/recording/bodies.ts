@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
-import { transferStates } from './transfer-state.ts'
 import { unitStates } from './executed-unit-state.ts'
+import { transferStates } from './transfer-state.ts'
 
 /** Bodies of the critical calls. Unknown members are refused; lengths are those of the columns. */
 const closed = { additionalProperties: false }

@@ -1,5 +1,5 @@
 import type { Site } from 'outpost'
-import { ProblemError, type ProblemCode } from 'outpost/fastify'
+import { type ProblemCode, ProblemError } from 'outpost/fastify'
 import { rowOnMain } from '../resources/proven-row.ts'
 import { executedObsUnits } from '../resources/recorded-resources.ts'
 import type { Resource } from '../resources/resource.ts'

@@ -1,8 +1,9 @@
 import { ProblemError } from 'outpost/fastify'
 import { instantMs } from '../resources/column-json.ts'
-import { executedObsUnits as units, instrumentConfigurations } from '../resources/recorded-resources.ts'
+import { instrumentConfigurations, executedObsUnits as units } from '../resources/recorded-resources.ts'
 import { obsUnits } from '../resources/reference-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
+import { describeTransitions } from './answer-schema.ts'
 import {
   type ConfigurationBody,
   configurationBody,
@@ -13,7 +14,6 @@ import {
   type UnitStatusBody,
   unitStatusBody,
 } from './bodies.ts'
-import { describeTransitions } from './answer-schema.ts'
 import { allChecked, type Verdict } from './checks.ts'
 import {
   canChangeUnit,

@@ -4,8 +4,8 @@ import Type, { type TSchema } from 'typebox'
 import { documented } from '../documented.ts'
 import { answersOf, recordedAnswer } from './answer-schema.ts'
 import { Checks } from './checks.ts'
-import { Looks } from './looks.ts'
 import { KnownRows } from './known-rows.ts'
+import { Looks } from './looks.ts'
 
 /** What every critical call needs. */
 export interface RecordingContext {

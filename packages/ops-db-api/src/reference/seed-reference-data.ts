@@ -1,3 +1,4 @@
+import { obsUnitFacts } from './obs-unit-facts.ts'
 import {
   dataLocationFacts,
   instrumentFacts,
@@ -6,7 +7,6 @@ import {
   roleFacts,
   userFacts,
 } from './observatory-facts.ts'
-import { obsUnitFacts } from './obs-unit-facts.ts'
 import { sourceFacts } from './source-facts.ts'
 
 /** The part of a pg client that loading needs. */

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { ProblemError, validationProblem } from 'outpost/fastify'
-import { Compile } from 'typebox/compile'
 import type { TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { assertStorable } from '../text-hygiene.ts'
 
 /**

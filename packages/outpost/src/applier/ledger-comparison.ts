@@ -84,7 +84,9 @@ export async function redrive(
   missing: readonly SeqRange[],
   onRedrive: (records: readonly TransactionRecord[]) => void | Promise<void>,
 ): Promise<number> {
-  for (const seqs of chunks(seqsOf(missing))) {
+  // Newest first: the overlay then holds at every moment all that is newer than its floor, and a read in between
+  // never meets an old change of a row without the newer ones.
+  for (const seqs of [...chunks(seqsOf(missing))].reverse()) {
     const records = await journal.getMany(seqs)
     await onRedrive(records)
     await journal.setStatus(records.map(({ seq }) => bufferedAgain(seq, journal)))

@@ -253,14 +253,49 @@ export const errorCodes = {
   malformed_json: entry(400, 2, 'The body is not JSON.', 'Send one JSON document as the body.'),
   malformed_request: entry(400, 2, 'The request cannot be understood.', 'Correct what the detail names.'),
   body_too_large: entry(413, 2, 'The body is over the limit.', 'Split the request into several.'),
-  unsupported_media_type: entry(415, 2, 'The body is of a type that is not taken here.', 'Send JSON with `Content-Type: application/json`.'),
-  route_unknown: entry(404, 2, 'There is no such path.', 'Check method and path against the API description.'),
-  idempotency_key_invalid: entry(400, 2, 'The Idempotency-Key is empty, too long or holds other than visible ASCII.', 'Send 1 to 255 visible ASCII characters, for example a UUID.'),
-  already_exists: entry(409, 2, 'A row with the same unique value exists.', 'Use the existing row or another value.'),
-  unknown_reference: entry(422, 2, 'The request names a row that does not exist, or removes one that others need.', 'Check the ids in the request.'),
-  check_failed: entry(422, 2, 'A value breaks a rule of the table.', 'Send values within the rule that the constraint names.'),
+  unsupported_media_type: entry(
+    415,
+    2,
+    'The body is of a type that is not taken here.',
+    'Send JSON with `Content-Type: application/json`.',
+  ),
+  route_unknown: entry(
+    404,
+    2,
+    'There is no such path.',
+    'Check method and path against the API description.',
+  ),
+  idempotency_key_invalid: entry(
+    400,
+    2,
+    'The Idempotency-Key is empty, too long or holds other than visible ASCII.',
+    'Send 1 to 255 visible ASCII characters, for example a UUID.',
+  ),
+  already_exists: entry(
+    409,
+    2,
+    'A row with the same unique value exists.',
+    'Use the existing row or another value.',
+  ),
+  unknown_reference: entry(
+    422,
+    2,
+    'The request names a row that does not exist, or removes one that others need.',
+    'Check the ids in the request.',
+  ),
+  check_failed: entry(
+    422,
+    2,
+    'A value breaks a rule of the table.',
+    'Send values within the rule that the constraint names.',
+  ),
   database_busy: entry(503, 3, 'The database could not finish the statement now.', 'Try again shortly.'),
-  internal_error: entry(500, 1, 'The service met a condition that it does not know.', 'Report the incident number; the log holds the cause.'),
+  internal_error: entry(
+    500,
+    1,
+    'The service met a condition that it does not know.',
+    'Report the incident number; the log holds the cause.',
+  ),
 } as const satisfies Record<string, ErrorCodeEntry>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -5,8 +5,8 @@ import {
   formatTimelineLsn,
   hasReached,
   laterPosition,
-  parseTimelineLsn,
   type Position,
+  parseTimelineLsn,
 } from './position.ts'
 import { timelineFrom, timelineOfWalFile } from './timeline.ts'
 

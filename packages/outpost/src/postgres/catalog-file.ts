@@ -1,5 +1,5 @@
-import { catalogVersion } from './catalog-version.ts'
 import type { Catalog, Table, View } from './catalog.ts'
+import { catalogVersion } from './catalog-version.ts'
 
 /** Number of the file's format; another one is not read. */
 const format = 1

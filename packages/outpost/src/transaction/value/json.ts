@@ -1,6 +1,6 @@
 import { checkText } from './check-text.ts'
-import { canonicalJson } from './jsonb.ts'
 import { maximumJsonDepth, writeJson } from './json-writer.ts'
+import { canonicalJson } from './jsonb.ts'
 import { refuse } from './value-problem.ts'
 
 /** `json`: a string is taken as JSON text and kept to the letter; any other value is written compactly. */

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { describeEachPostgres, useServer } from '@outpost/lab/testing'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import {
+  draftOf,
+  file,
+  openTestMain,
+  openTestSite,
+  type TestMain,
+  type TestSite,
+  unit,
+} from './real-site.spec-suite.ts'
+
+describeEachPostgres('a replay', (pg) => {
+  const server = useServer(pg)
+  let main: TestMain
+  let site: TestSite
+
+  beforeEach(async () => {
+    main = await openTestMain(server())
+    site = await openTestSite({ config: main.config, catalog: main.catalog })
+  })
+  afterEach(async () => {
+    await site.stop()
+    await main.close()
+  })
+
+  it('N3: is a transaction of its own, applied although main rejected the one that it replaces', async () => {
+    const id = randomUUID()
+    const parent = await site.append([unit(id)])
+    const bad = await site.append([file(id, 'negative', randomUUID(), '-1')], [parent])
+    await site.until('rejected', bad)
+    const [rejected] = await site.journal.getMany([bad])
+    const { seq } = await site.journal.append({ ...draftOf([file(id)]), replaces: rejected!.id })
+    await site.journal.setStatus([{ from: bad, to: bad, status: { state: 'superseded' } }])
+    await site.until('applied', seq)
+    expect((await site.journal.getMany([seq]))[0]).toMatchObject({ replaces: rejected!.id })
+    expect(await main.query('SELECT seq::integer, outcome FROM outpost.ledger ORDER BY seq')).toEqual([
+      { seq: 1, outcome: 'applied' },
+      { seq: 2, outcome: 'rejected' },
+      { seq: 3, outcome: 'applied' },
+    ])
+  })
+
+  it('N3: is applied again when main lost it, and what was dealt with stays dealt with', async () => {
+    const id = randomUUID()
+    const parent = await site.append([unit(id)])
+    const bad = await site.append([file(id, 'negative', randomUUID(), '-1')], [parent])
+    const discarded = await site.append([file(id, 'nothing', randomUUID(), '-2')], [parent])
+    await site.until('rejected', bad, discarded)
+    const [rejected] = await site.journal.getMany([bad])
+    const { seq } = await site.journal.append({ ...draftOf([file(id)]), replaces: rejected!.id })
+    await site.until('applied', seq)
+    await site.journal.setStatus([
+      { from: bad, to: bad, status: { state: 'superseded' } },
+      { from: discarded, to: discarded, status: { state: 'discarded' } },
+    ])
+    await main.query('DELETE FROM outpost.ledger WHERE seq >= 2')
+    await main.query('DELETE FROM file')
+    const later = await site.append([unit(randomUUID())])
+    await site.until('applied', seq, later)
+    await expect.poll(() => site.redriven, { timeout: 10_000 }).toEqual([seq])
+    await site.until('applied', seq, later)
+    expect(await main.query('SELECT name FROM file')).toEqual([{ name: 'a.fits' }])
+    expect([site.journal.status(bad).state, site.journal.status(discarded).state]).toEqual([
+      'superseded',
+      'discarded',
+    ])
+  })
+})
