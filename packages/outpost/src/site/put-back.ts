@@ -1,14 +1,14 @@
-import { lookAtReplica, type ReplicaQuery } from '../applier/replica-look.ts'
+import { lookAtReplica, type ReplicaLook, type ReplicaQuery } from '../applier/replica-look.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { isPending } from '../transaction/state.ts'
-import type { Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
 import { epochOf } from './site-tokens.ts'
 
 export interface PutBackOptions {
   readonly siteName: string
-  readonly journal: Journal
-  readonly overlay: Overlay
+  readonly journal: Pick<Journal, 'epochs' | 'epoch' | 'firstSeq' | 'getMany' | 'seqsIn' | 'status'>
+  readonly overlay: Pick<Overlay, 'putBack' | 'takeOut'>
   readonly lineage: () => string | undefined
   /** Under which epoch a record of this epoch stands in the ledger. */
   readonly ledgerEpoch: (epoch: Epoch) => Epoch
@@ -17,12 +17,15 @@ export interface PutBackOptions {
 
 /** Looked for at once. */
 const windowSize = 5_000
+/** Records read and put back at once. */
+const chunkSize = 1_000
 
 /**
  * Confirmed transactions that are over the nodes again, because one of them may lack what another had shown (N15,
  * N17). They keep their state; each leaves the overlay again once the replica shows its ledger row.
  *
- * Invariant: holds exactly the seqs that are in the overlay although their state is past `applied`.
+ * Invariants: holds exactly the seqs that are in the overlay although their state is past `applied`. No transaction
+ * leaves the overlay while an elder one is put back: an old patch over a newer row would turn that row back.
  */
 export class PutBack {
   readonly #options: PutBackOptions
@@ -36,66 +39,93 @@ export class PutBack {
     this.#outFrom = options.journal.firstSeq
   }
 
-  /** To be told of everything that leaves the overlay. */
-  noteTakenOut(seqs: readonly Seq[]): void {
-    for (const seq of seqs) this.#outFrom = Math.min(this.#outFrom ?? seq, seq)
-  }
-
   get size(): number {
     return this.#seqs.size
   }
 
+  /** These were read on the replica and leave the overlay: at once, or in their turn behind what is put back. */
+  confirmed(seqs: readonly Seq[]): void {
+    if (this.#seqs.size === 0 && this.#working === undefined) this.#takeOut(seqs)
+    else for (const seq of seqs) this.#seqs.add(seq)
+  }
+
   /** Everything that the journal retains shadows the nodes again; at once when nothing left since the last time. */
   all(): Promise<void> {
-    this.#working ??= this.#putBack().finally(() => {
-      this.#working = undefined
-    })
+    if (this.#working !== undefined) return this.#working
+    const from = this.#outFrom
+    if (from === undefined) return Promise.resolve()
+    this.#outFrom = undefined
+    this.#working = this.#putBack(from)
+      .catch((error: unknown) => {
+        this.#outFrom = Math.min(from, this.#outFrom ?? from)
+        throw error
+      })
+      .finally(() => {
+        this.#working = undefined
+      })
     return this.#working
   }
 
-  async #putBack(): Promise<void> {
+  /**
+   * Newest first: at every moment the overlay then holds all that is newer than its floor, so that a read in between
+   * either sees everything or is refused by the floor.
+   */
+  async #putBack(from: Seq): Promise<void> {
     const { journal, overlay } = this.#options
-    const from = this.#outFrom
-    if (from === undefined) return
-    this.#outFrom = undefined
-    for await (const records of journal.scan(Math.max(from, journal.firstSeq))) {
-      const back: TransactionRecord[] = []
-      for (const record of records) {
-        const { state } = journal.status(record.seq)
-        if ((state === 'replicated' || state === 'retained') && !this.#seqs.has(record.seq)) back.push(record)
-      }
-      for (const record of back) this.#seqs.add(record.seq)
+    const isBack = (seq: Seq) => {
+      const { state } = journal.status(seq)
+      return (state === 'replicated' || state === 'retained') && !this.#seqs.has(seq)
+    }
+    const seqs = [
+      ...journal.seqsIn('retained', { after: from - 1 }),
+      ...journal.seqsIn('replicated', { after: from - 1 }),
+    ].sort((a, b) => a - b)
+    for (let end = seqs.length; end > 0; end -= chunkSize) {
+      const records = await journal.getMany(seqs.slice(Math.max(0, end - chunkSize), end))
+      const back = records.filter(({ seq }) => isBack(seq))
+      for (const { seq } of back) this.#seqs.add(seq)
       if (back.length > 0) overlay.putBack(back)
     }
   }
 
   /** One look at the replica; true when some are still to be found there. */
   async look(): Promise<boolean> {
-    const { journal, overlay, siteName, query, ledgerEpoch } = this.#options
+    const { journal, siteName, query, ledgerEpoch } = this.#options
     const lineage = this.#options.lineage()
-    if (this.#seqs.size === 0 || lineage === undefined) return false
+    if (this.#seqs.size === 0 || lineage === undefined || this.#working !== undefined) return false
     const seqs = this.#window()
     const first = seqs[0]
     const last = seqs.at(-1)
     if (first === undefined || last === undefined) return false
     const epochs = [...new Set(seqs.map((seq) => ledgerEpoch(epochOf(journal, seq))))]
     const look = await lookAtReplica(query, lineage, siteName, epochs, first, last)
-    if (!look.hasLineage) return true
-    const found = seqs.filter((seq) => {
-      const epoch = ledgerEpoch(epochOf(journal, seq))
-      const expected = journal.status(seq).lineage
-      return look.islands.some(
-        (island) =>
-          island.epoch === epoch &&
-          (expected === undefined || island.lineage === expected) &&
-          seq >= island.from &&
-          seq <= island.to,
-      )
-    })
+    // What is being put back meanwhile is elder than what was looked for.
+    if (!look.hasLineage || this.#working !== undefined) return true
+    const missing = seqs.findIndex((seq) => !this.#isShown(seq, look))
+    const found = missing === -1 ? seqs : seqs.slice(0, missing)
     for (const seq of found) this.#seqs.delete(seq)
-    overlay.takeOut(found)
-    this.noteTakenOut(found)
+    this.#takeOut(found)
     return this.#seqs.size > 0
+  }
+
+  #isShown(seq: Seq, look: ReplicaLook): boolean {
+    const { journal, ledgerEpoch } = this.#options
+    const status = journal.status(seq)
+    // The journal drops only what every node that matters has.
+    if (status.state === 'gone') return true
+    const epoch = ledgerEpoch(epochOf(journal, seq))
+    return look.islands.some(
+      (island) =>
+        island.epoch === epoch &&
+        (status.lineage === undefined || island.lineage === status.lineage) &&
+        seq >= island.from &&
+        seq <= island.to,
+    )
+  }
+
+  #takeOut(seqs: readonly Seq[]): void {
+    this.#options.overlay.takeOut(seqs)
+    for (const seq of seqs) this.#outFrom = Math.min(this.#outFrom ?? seq, seq)
   }
 
   /** Oldest first; those that main lost meanwhile are the applier's and the confirmer's again. */

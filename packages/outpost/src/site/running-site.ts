@@ -121,8 +121,7 @@ export class RunningSite implements Site {
       epochOf: ledgerEpoch,
       intervalMs: settings.lsnCheckIntervalMs,
       onConfirmed: (seqs, changes) => {
-        overlay.takeOut(seqs)
-        this.#putBack.noteTakenOut(seqs)
+        this.#putBack.confirmed(seqs)
         this.#statusesChanged(changes)
       },
       onReplica: (state) => this.#replicaChanged(state),

@@ -42,7 +42,7 @@ export class SiteTokens {
 }
 
 /** The epoch that a seq was given out in. */
-export function epochOf(journal: Journal, seq: Seq): string {
+export function epochOf(journal: Pick<Journal, 'epoch' | 'epochs'>, seq: Seq): string {
   const range = journal.epochs.findLast((candidate) => candidate.from <= seq)
   return range?.epoch ?? journal.epoch
 }
