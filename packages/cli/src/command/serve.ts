@@ -1,7 +1,7 @@
 import { loadConfiguration } from '@outpost/ops-db-api/setup'
 import { type Command, Option } from 'commander'
 import { configurationSources } from '../site/configuration-sources.ts'
-import { readyMessage } from '../supervise/supervised-process.ts'
+import { goMessage, readyMessage } from '../supervise/supervised-process.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
 import { jsonOption } from './options.ts'
@@ -11,6 +11,7 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 interface ServeCommandOptions {
   readonly json?: boolean
   readonly logLevel: (typeof logLevels)[number]
+  readonly waitForParent?: boolean
 }
 
 /** A stop that takes longer ends the process: what was acknowledged is in the journal. */
@@ -23,6 +24,8 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .addOption(
       new Option('--log-level <level>', 'what the log on stderr tells').choices(logLevels).default('info'),
     )
+    // For the demo, which loads the program while its servers still start.
+    .addOption(new Option('--wait-for-parent', 'begin when the parent says so over IPC').hideHelp())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -30,22 +33,40 @@ export function addServeCommand(program: Command, context: CommandContext): void
     )
     .action(async (options: ServeCommandOptions) => {
       const stop = stopRequested(context)
+      const go = options.waitForParent ? told(goMessage) : Promise.resolve()
       // Loaded here, because it takes longer than all other commands together.
       const { serve } = await import('@outpost/ops-db-api')
-      const service = await serve(loadConfiguration(await configurationSources(context)), {
-        logLevel: options.logLevel,
-        handlesSignals: false,
-      })
-      const ready = { url: service.url, pid: process.pid }
-      context.stdout(
-        options.json ? `${JSON.stringify(ready)}\n` : `Site listens on ${ready.url} (pid ${ready.pid}).\n`,
-      )
-      process.send?.(readyMessage)
-      await stop
-      setTimeout(() => process.exit(1), stopTimeoutMs).unref()
-      await service.stop()
+      const next = await Promise.race([stop.then(() => 'stop' as const), go.then(() => 'go' as const)])
+      if (next === 'go') await serveUntil(stop, serve, options, context)
       if (process.connected) process.disconnect()
     })
+}
+
+async function serveUntil(
+  stop: Promise<void>,
+  serve: typeof import('@outpost/ops-db-api').serve,
+  options: ServeCommandOptions,
+  context: CommandContext,
+): Promise<void> {
+  const configuration = loadConfiguration(await configurationSources(context))
+  const service = await serve(configuration, { logLevel: options.logLevel, handlesSignals: false })
+  const ready = { url: service.url, pid: process.pid }
+  context.stdout(
+    options.json ? `${JSON.stringify(ready)}\n` : `Site listens on ${ready.url} (pid ${ready.pid}).\n`,
+  )
+  process.send?.(readyMessage)
+  await stop
+  setTimeout(() => process.exit(1), stopTimeoutMs).unref()
+  await service.stop()
+}
+
+/** Resolves when the parent has sent this message. */
+function told(expected: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('message', (message) => {
+      if (message === expected) resolve()
+    })
+  })
 }
 
 /**

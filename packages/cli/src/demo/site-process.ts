@@ -31,7 +31,14 @@ export function siteProcess(
   environment: Readonly<Record<string, string | undefined>>,
 ): ProcessCommand {
   return {
-    nodeArguments: [...portableNodeArguments(process.execArgv), entryPoint(), 'serve', '--log-level', 'warn'],
+    nodeArguments: [
+      ...portableNodeArguments(process.execArgv),
+      entryPoint(),
+      'serve',
+      '--wait-for-parent',
+      '--log-level',
+      'warn',
+    ],
     env: siteEnvironment(options, environment),
     // The site reads `.env` and `outpost.yaml` where it stands: its own folder has none.
     cwd: options.folder,

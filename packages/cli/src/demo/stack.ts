@@ -4,19 +4,18 @@ import {
   isFree,
   type Link,
   type PostgresBinaries,
+  type PostgresServer,
   startCluster,
   startLink,
   startLinkControl,
 } from '@outpost/lab'
-import { SupervisedProcess } from '../supervise/supervised-process.ts'
 import { Cleanup } from './cleanup.ts'
 import { type DemoFolder, takeFolder } from './folder.ts'
 import { assertSameVersion } from './kept-data.ts'
-import { notePid } from './leftover-site.ts'
 import { choosePorts, type DemoPorts } from './ports.ts'
-import { createDatabase, prepareMain } from './prepare-main.ts'
-import type { ReadyDemo } from './ready-line.ts'
-import { siteProcess } from './site-process.ts'
+import { createDatabase, type DemoTokens, prepareMain } from './prepare-main.ts'
+import type { ReadyDemo, ReadySite } from './ready-line.ts'
+import { demoDatabase, describeSite, type SiteName, startSites } from './sites.ts'
 import { untilServing } from './until-serving.ts'
 
 export interface StackOptions {
@@ -29,8 +28,6 @@ export interface StackOptions {
   readonly onProgress: (text: string) => void
 }
 
-export type SiteName = 'main' | 'observatory'
-
 export interface RunningStack {
   readonly demo: ReadyDemo
   readonly link: Link
@@ -42,9 +39,6 @@ export interface RunningStack {
   /** Stops everything in reverse order and leaves no process; removes a temporary folder. Idempotent. */
   stop(): Promise<void>
 }
-
-/** The main database of the demo; PostgreSQL's own superuser, because the demo trusts whoever is on this machine. */
-export const demoDatabase = { user: 'postgres', database: 'ops_db' } as const
 
 /** Keeps the WAL that a cut-off replica needs, up to this much, so that a long cut cannot fill the disk. */
 const slotLimit = '4GB'
@@ -72,50 +66,37 @@ async function startAll(options: StackOptions, cleanup: Cleanup): Promise<Runnin
   const ports = await choosePorts(options.basePort, isFree)
 
   onProgress(`starting ${describeServer(binaries)}: main and its replica`)
-  const link = await startLink({
-    forwards: {
-      postgres: { target: { host: '127.0.0.1', port: ports.mainDatabase }, listenPort: ports.link },
-    },
-  })
+  const link = await openLink(ports)
   cleanup.add(() => link.stop())
-  const cluster = await startServers(folder, ports, binaries, link)
-  cleanup.add(() => cluster.stop())
+  let cluster: Cluster | undefined
+  cleanup.add(async () => cluster?.stop())
+  // The sites load their program while the servers start, and begin when the schema is there.
+  const sites = startSites(folder, ports, options, cleanup)
+  cluster = await startServers(folder, ports, binaries, link)
   signal.throwIfAborted()
 
   onProgress('installing the schema and the reference data')
-  const databaseUrl = cluster.primary.connectionString(demoDatabase.database, demoDatabase.user)
-  if (!folder.isKept) await createDatabase(cluster.primary.connectionString(), demoDatabase.database)
-  const tokens = await prepareMain(databaseUrl, folder.settings.tokens)
-  await folder.markReady({ ...folder.settings, tokens })
+  const tokens = await prepare(cluster, folder)
   signal.throwIfAborted()
 
   onProgress('starting both sites')
-  const sites = superviseSites(folder, ports, options.env)
-  for (const site of [sites.main, sites.observatory]) cleanup.add(() => site.stop())
+  await sites.begin()
+  signal.throwIfAborted()
   const control = await startLinkControl(link, {
     port: ports.linkControl,
     status: () => ({ main: describeSite(sites.main), observatory: describeSite(sites.observatory) }),
   })
   cleanup.add(() => control.stop())
-  const stopSites = () => void Promise.all([sites.main.stop(), sites.observatory.stop()])
-  signal.addEventListener('abort', stopSites, { once: true })
-  await Promise.all([sites.main.start(), sites.observatory.start()])
-  signal.removeEventListener('abort', stopSites)
-  signal.throwIfAborted()
 
+  const readySite = (name: SiteName, port: number, server: PostgresServer): ReadySite => ({
+    url: `http://127.0.0.1:${port}`,
+    token: tokens[name],
+    database_url: databaseUrl(server),
+    pid: sites[name].pid ?? 0,
+  })
   const demo: ReadyDemo = {
-    main: {
-      url: `http://127.0.0.1:${ports.mainSite}`,
-      token: tokens.main,
-      database_url: databaseUrl,
-      pid: sites.main.pid ?? 0,
-    },
-    observatory: {
-      url: `http://127.0.0.1:${ports.observatorySite}`,
-      token: tokens.observatory,
-      database_url: cluster.standby.connectionString(demoDatabase.database, demoDatabase.user),
-      pid: sites.observatory.pid ?? 0,
-    },
+    main: readySite('main', ports.mainSite, cluster.primary),
+    observatory: readySite('observatory', ports.observatorySite, cluster.standby),
     link: { url: control.url },
   }
   await Promise.all([untilServing(demo.main, signal), untilServing(demo.observatory, signal)])
@@ -127,6 +108,24 @@ async function startAll(options: StackOptions, cleanup: Cleanup): Promise<Runnin
     server: describeServer(binaries),
     stop: () => cleanup.run(),
   }
+}
+
+/** One way for the observatory's calls to main and for the WAL stream: what cuts one cuts the other. */
+function openLink(ports: DemoPorts): Promise<Link> {
+  const target = { host: '127.0.0.1', port: ports.mainDatabase }
+  return startLink({ forwards: { postgres: { target, listenPort: ports.link } } })
+}
+
+/** Schema, reference data and tokens on main; notes that the folder is complete. */
+async function prepare(cluster: Cluster, folder: DemoFolder): Promise<DemoTokens> {
+  if (!folder.isKept) await createDatabase(cluster.primary.connectionString(), demoDatabase.database)
+  const tokens = await prepareMain(databaseUrl(cluster.primary), folder.settings.tokens)
+  await folder.markReady({ ...folder.settings, tokens })
+  return tokens
+}
+
+function databaseUrl(server: PostgresServer): string {
+  return server.connectionString(demoDatabase.database, demoDatabase.user)
 }
 
 function startServers(
@@ -144,44 +143,6 @@ function startServers(
     forwardName: 'postgres',
     config: { max_slot_wal_keep_size: slotLimit },
   })
-}
-
-function superviseSites(
-  folder: DemoFolder,
-  ports: DemoPorts,
-  env: StackOptions['env'],
-): Readonly<Record<SiteName, SupervisedProcess>> {
-  const { secretKey } = folder.settings
-  const supervise = (name: SiteName, options: Parameters<typeof siteProcess>[0]) =>
-    new SupervisedProcess({
-      name: `The ${name} site`,
-      command: siteProcess(options, env),
-      onStart: (pid) => notePid(options.folder, pid),
-    })
-  return {
-    main: supervise('main', {
-      name: 'main',
-      type: 'main',
-      port: ports.mainSite,
-      main: { port: ports.mainDatabase, ...demoDatabase },
-      folder: folder.siteFolder('main'),
-      secretKey,
-    }),
-    observatory: supervise('observatory', {
-      name: 'observatory',
-      type: 'secondary',
-      port: ports.observatorySite,
-      // Through the link, like the WAL stream: what cuts one cuts the other.
-      main: { port: ports.link, ...demoDatabase },
-      local: { port: ports.replicaDatabase, ...demoDatabase },
-      folder: folder.siteFolder('observatory'),
-      secretKey,
-    }),
-  }
-}
-
-function describeSite(site: SupervisedProcess): Readonly<Record<string, unknown>> {
-  return { pid: site.pid, state: site.state.kind, restarts: site.restarts }
 }
 
 function describeServer({ major, origin }: PostgresBinaries): string {

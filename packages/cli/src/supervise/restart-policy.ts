@@ -10,7 +10,7 @@ export interface RestartLimits {
 export const defaultRestartLimits: RestartLimits = {
   firstDelayMs: 200,
   maxDelayMs: 5_000,
-  startsPerMinute: 30,
+  startsPerMinute: 60,
 }
 
 const minuteMs = 60_000

@@ -22,6 +22,8 @@ export interface SupervisedOptions {
   readonly readyTimeoutMs?: number
   /** How long a stop may take before it is forced. Default 8,000. */
   readonly stopTimeoutMs?: number
+  /** When it resolves, each child is told to begin; left out: children begin by themselves. */
+  readonly gate?: Promise<void>
   /** Awaited with the pid of each process that was started, before it counts as ready. */
   readonly onStart?: (pid: number) => Promise<void>
   /** Called when a process that nobody asked to stop has died. */
@@ -38,6 +40,8 @@ const logTailLines = 12
 
 /** The message a child sends over its IPC channel once it listens. */
 export const readyMessage = 'outpost:ready'
+/** The message a child is sent once it may begin, if it was started to wait for that. */
+export const goMessage = 'outpost:go'
 
 /**
  * One child process that is started again when it dies.
@@ -141,6 +145,7 @@ export class SupervisedProcess {
       // Only the last minute decides; the list must not grow with the age of the demo.
       if (this.#startedAtMs.length > 1_000) this.#startedAtMs.shift()
       this.#state = { kind: 'starting', pid: child.pid ?? null }
+      void this.#options.gate?.then(() => child.connected && child.send(goMessage))
       return exitOf(child).then((death) => {
         this.#child = undefined
         return death
