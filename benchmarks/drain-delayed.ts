@@ -15,7 +15,7 @@ const roundTripMs = 250
 /** The backlog of an outage over a long link: batches of one CALL against a statement at a time. */
 export async function drainDelayed({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const { transactions, rounds, loopTransactions } = sizeFor(scale, sizes)
-  const stage = await startStage()
+  const stage = await startStage(scale)
   try {
     const product: number[] = []
     const loop: number[] = []

@@ -16,7 +16,7 @@ const columns =
 /** What exactly-once costs where the network costs nothing: the same rows by the fastest plain statements. */
 export async function drainLocal({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const { transactions, rounds } = sizeFor(scale, sizes)
-  const stage = await startStage()
+  const stage = await startStage(scale)
   try {
     const product: number[] = []
     const plain: number[] = []

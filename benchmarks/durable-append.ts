@@ -26,18 +26,24 @@ interface Appender {
 }
 
 const writerCounts = [1, 32, 128] as const
-const rounds = 3
+
+export interface DurableAppendOptions {
+  /** Of measuring, for each contender and number of writers; divided among the rounds. */
+  readonly seconds: number
+  /** Default 3. */
+  readonly rounds?: number
+}
 
 /**
  * Durable appends per second of transactions of about 600 bytes, closed loop: each writer waits for its
  * acknowledgement before the next append.
  */
-export async function run({ seconds }: { readonly seconds: number }): Promise<Measured[]> {
+export async function run({ seconds, rounds = 3 }: DurableAppendOptions): Promise<Measured[]> {
   const withRedis = await hasRedis()
   const rows: Measured[] = []
   for (const writers of writerCounts) {
     const contenders = withRedis ? [...embedded, ...redisContenders(writers)] : embedded
-    const rates = await medianRates(contenders, writers, seconds)
+    const rates = await medianRates(contenders, writers, seconds / rounds, rounds)
     const measure = `durable append, ${writers} ${writers === 1 ? 'writer' : 'writers'} (1/s)`
     for (const { name, goal } of contenders.slice(1)) {
       rows.push(row(measure, name, rates.get(product.name)!, rates.get(name)!, goal))
@@ -71,11 +77,16 @@ function redisContenders(writers: number): readonly Contender[] {
 }
 
 /** Every contender in turn, several times, so that a noisy moment meets all of them. */
-async function medianRates(contenders: readonly Contender[], writers: number, seconds: number) {
+async function medianRates(
+  contenders: readonly Contender[],
+  writers: number,
+  roundSeconds: number,
+  rounds: number,
+) {
   const rates = new Map<string, number[]>(contenders.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, open } of contenders)
-      rates.get(name)!.push(await perSecond(open, writers, seconds / rounds))
+      rates.get(name)!.push(await perSecond(open, writers, roundSeconds))
   }
   return new Map([...rates].map(([name, values]) => [name, median(values)]))
 }

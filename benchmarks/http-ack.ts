@@ -20,7 +20,7 @@ const sizes = {
  */
 export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const size = sizeFor(scale, sizes)
-  const stage = await startStage({ isLinked: false })
+  const stage = await startStage(scale, { isLinked: false })
   const empty = await startEmptyRoute(stage)
   const service = await startService(stage)
   try {

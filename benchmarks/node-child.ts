@@ -6,10 +6,13 @@ import { pathToFileURL } from 'node:url'
 
 const root = new URL('..', import.meta.url)
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+const fromSource = ['--conditions=@outpost/source', '--import', tsx]
 
 export interface NodeChildOptions {
   /** Path of the program from the root of the repository. */
   readonly program: string
+  /** True for JavaScript that needs neither tsx nor the source condition. */
+  readonly isBuilt?: boolean
   readonly args?: readonly string[]
   /** Further options of node itself. */
   readonly nodeOptions?: readonly string[]
@@ -18,15 +21,13 @@ export interface NodeChildOptions {
   readonly logPath: string
 }
 
-/** A program of this repository in a process of its own, from source, with an IPC channel. */
+/** A program of this repository in a process of its own, with an IPC channel. */
 export function spawnNode(options: NodeChildOptions): ChildProcess {
   const program = new URL(options.program, root).pathname
   const child = spawn(
     process.execPath,
     [
-      '--conditions=@outpost/source',
-      '--import',
-      tsx,
+      ...(options.isBuilt ? [] : fromSource),
       ...(options.nodeOptions ?? []),
       program,
       ...(options.args ?? []),

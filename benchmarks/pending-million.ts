@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MemoryWatch } from './anonymous-memory.ts'
 import { fillJournal } from './backlog.ts'
@@ -28,11 +28,10 @@ interface Measured {
  */
 export async function pendingMillion({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const { transactions, requests, rounds } = sizeFor(scale, sizes)
-  const stage = await startStage()
+  const stage = await startStage(scale)
   const opened: Measured[] = []
   try {
-    await learnCatalog(stage, 'empty')
-    await learnCatalog(stage, 'full')
+    await learn(stage, ['empty', 'full'])
     stage.link.cut()
     const folder = join(stage.folder, 'full')
     onProgress(`filling a journal with ${transactions} transactions`)
@@ -105,12 +104,15 @@ class InTurn {
   }
 }
 
-/** The very first start of a site needs a database for the table definitions and the tokens. */
-async function learnCatalog(stage: Stage, site: string): Promise<void> {
-  await mkdir(join(stage.folder, site), { recursive: true })
-  const service = await startService(stage, { name: site })
+/** The very first start of a site needs a database for the table definitions and the tokens; one learns for both. */
+async function learn(stage: Stage, [first, second]: readonly [string, string]): Promise<void> {
+  const service = await startService(stage, { name: first })
   await untilAnswering(service)
   await service.stop()
+  const journal = join(stage.folder, second, 'journal')
+  await mkdir(journal, { recursive: true })
+  for (const file of ['catalog.json', 'tokens.json'])
+    await copyFile(join(stage.folder, first, 'journal', file), join(journal, file))
 }
 
 async function start(stage: Stage, site: string): Promise<Measured> {

@@ -10,7 +10,7 @@ import { percentile } from './statistics.ts'
 const sizes = {
   full: { seconds: 60, warmUpSeconds: 5 },
   quick: { seconds: 15, warmUpSeconds: 3 },
-  smoke: { seconds: 2, warmUpSeconds: 0 },
+  smoke: { seconds: 1, warmUpSeconds: 0 },
 }
 const roundTripMs = 250
 const perSecond = 10
@@ -29,7 +29,7 @@ interface Followed {
  */
 export async function roundTrips({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const size = sizeFor(scale, sizes)
-  const stage = await startStage()
+  const stage = await startStage(scale)
   const service = await startService(stage)
   try {
     await untilAnswering(service)

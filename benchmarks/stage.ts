@@ -5,6 +5,7 @@ import { type Cluster, type Endpoint, type Link, startCluster, startLink, waitFo
 import { createToken, opsDbMigrations, seedReferenceData } from '@outpost/ops-db-api'
 import { migrate, outpostMigrations } from 'outpost/migrate'
 import type { Client } from 'pg'
+import type { Scale } from './benchmark.ts'
 
 const database = 'ops_db'
 /** Way of the site's own connections over the link; the WAL stream has another one on the same line. */
@@ -15,6 +16,7 @@ const siteForward = 'site'
  * connections, the service's whole schema with its reference data, and a token that may write.
  */
 export interface Stage {
+  readonly scale: Scale
   readonly cluster: Cluster
   readonly link: Link
   /** Main as the site reaches it. */
@@ -35,7 +37,7 @@ export interface StageOptions {
   readonly isLinked?: boolean
 }
 
-export async function startStage({ isLinked = true }: StageOptions = {}): Promise<Stage> {
+export async function startStage(scale: Scale, { isLinked = true }: StageOptions = {}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'outpost-bench-'))
   const link = await startLink()
   const opened: (() => Promise<unknown>)[] = [
@@ -57,7 +59,7 @@ export async function startStage({ isLinked = true }: StageOptions = {}): Promis
     const token = await install(onMain)
     await untilReplicaHas(cluster, 'SELECT 1 FROM public.api_token')
     const facts = await referenceIds(onMain)
-    return { cluster, link, mainOverLink, folder, database, token, onMain, ...facts, stop }
+    return { scale, cluster, link, mainOverLink, folder, database, token, onMain, ...facts, stop }
   } catch (error) {
     await stop()
     throw error

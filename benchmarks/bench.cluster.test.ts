@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { benchmarks } from './registry.ts'
+import type { Row } from './row.ts'
+
+const members = ['measure', 'baseline', 'value', 'baseline_value', 'ratio', 'goal', 'holds']
+
+/** On tiny sizes: that each benchmark still runs and tells what it should. The figures themselves mean nothing. */
+describe('npm run bench', () => {
+  it.each(benchmarks)('$name measures', { timeout: 60_000 }, async (benchmark) => {
+    const rows = await benchmark.run({ scale: 'smoke', onProgress: () => undefined })
+    expect(rows.length).toBeGreaterThan(0)
+    for (const row of rows) expectWellFormed(row)
+  })
+
+  it('has names to choose by', () => {
+    const names = benchmarks.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    for (const name of names) expect(name).toMatch(/^[a-z][a-z-]*$/)
+  })
+})
+
+function expectWellFormed(row: Row): void {
+  expect(Object.keys(row)).toEqual(members)
+  for (const number of [row.value, row.baseline_value, row.ratio])
+    expect(number, row.measure).toBeGreaterThan(0)
+  expect(row.goal).toMatch(/^(<=|>=) \d|^shown only$/)
+}
