@@ -33,6 +33,8 @@ const maximumNames = 500
 /** Transactions that main refused or holds back, looked at per read. */
 const maximumHeld = 1_000_000
 
+const none: ReadonlySet<Seq> = new Set()
+
 /** An empty overlay; the site folds the journal's pending transactions into it. */
 export function createOverlay(options: OverlayOptions): Overlay {
   return new PendingOverlay(options)
@@ -174,11 +176,9 @@ class PendingOverlay implements Overlay {
 
   #heldSeqs(): ReadonlySet<Seq> {
     const { journal } = this.#options
-    const held = new Set<Seq>()
-    for (const state of ['rejected', 'parked'] as const) {
-      for (const seq of journal.seqsIn(state, { limit: maximumHeld })) held.add(seq)
-    }
-    return held
+    const rejected = journal.seqsIn('rejected', { limit: maximumHeld })
+    const parked = journal.seqsIn('parked', { limit: maximumHeld })
+    return rejected.length + parked.length === 0 ? none : new Set([...rejected, ...parked])
   }
 
   /** A statement met once may never come again; one met again is worth its plan on the server. */

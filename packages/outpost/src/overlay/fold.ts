@@ -5,15 +5,10 @@ export type Folded =
   /** The row exists whatever main's copy says; `image` is complete. `guard`: see N20. */
   | { readonly kind: 'insert'; readonly image: TextRow }
   /**
-   * Main's row with some columns changed. When the key was changed, `from` is the key that main knows and `set`
-   * holds the new one; `prefers` says which of the two rows is meant when a replica has both.
+   * Main's row with some columns changed. Where the key was changed `set` holds the new one, and `lookIn` the keys
+   * under which main's row may lie, the likeliest first: how far along the changes a replica is, is not known.
    */
-  | {
-      readonly kind: 'patch'
-      readonly set: TextRow
-      readonly from?: TextRow
-      readonly prefers?: 'old' | 'new'
-    }
+  | { readonly kind: 'patch'; readonly set: TextRow; readonly lookIn?: readonly TextRow[] }
   | { readonly kind: 'delete' }
 
 /** Writes a row's key as one text, the same for equal keys. */
@@ -101,11 +96,8 @@ function move(
     rows.set(target, after)
     return
   }
-  rows.set(target, {
-    kind: 'patch',
-    set: { ...after.set, ...newKeyRow },
-    from: after.from ?? oldKey,
-    // The new key was taken on main when a pending change had to free it first: the row there is another one.
-    prefers: after.prefers ?? (displaced?.kind === 'delete' ? 'old' : 'new'),
-  })
+  const before = after.lookIn ?? [oldKey]
+  // A key that a pending change had to free first belongs to another row on a replica that lacks that change.
+  const lookIn = displaced?.kind === 'delete' ? [...before, newKeyRow] : [newKeyRow, ...before]
+  rows.set(target, { kind: 'patch', set: { ...after.set, ...newKeyRow }, lookIn })
 }

@@ -8,7 +8,9 @@ import type { FloorPoint } from './floor.ts'
 import type { PendingIndex } from './index/pending-index.ts'
 import type { PendingTable } from './index/pending-table.ts'
 import type { Coverage, MergedRead, NodeExecutor } from './overlay.ts'
+import { movedFlag } from './index/slot-store.ts'
 import { prune, type Pruning } from './prune.ts'
+import { type AggregateDifference, inexactColumn } from './sql/aggregate-difference.ts'
 import { hiddenKey } from './sql/merged-text.ts'
 import type { AddedParameter } from './sql/parameters.ts'
 import type { ReadPlan, TouchedTable } from './sql/read-plan.ts'
@@ -54,21 +56,32 @@ export async function runMergedRead(
   nameFor: (text: string) => string | undefined,
 ): Promise<MergedRead> {
   const forced = new Set<number>()
+  let isExact = true
   for (let round = 0; ; round++) {
     const prepared = prepare(plan, values, view, forced, round < maximumRounds)
-    const outcomes = await Promise.all(
-      prepared.parts.map(({ collection }) =>
-        collection.isComplete ? 'done' : collection.complete(view.readRecords),
-      ),
-    )
-    if (outcomes.includes('again')) continue
-    const read = await run(node, plan, values, view, prepared, nameFor)
+    if (!(await complete(prepared, view))) continue
+    const difference = isExact ? differenceFor(plan, prepared) : undefined
+    const read = await run(node, plan, values, view, prepared, difference, nameFor)
+    if (difference) {
+      const exact = exactGroups(read, difference)
+      if (exact) return exact
+      isExact = false
+      continue
+    }
     const { optimistic } = prepared
     if (!optimistic) return read
     const more = pendingAmong(read, optimistic, view)
     if (more.length === 0) return withoutKeys(read, optimistic)
     for (const slot of more) forced.add(slot)
   }
+}
+
+/** False when the statement has to start over, because a table's rows travel in another form from now on. */
+async function complete({ parts }: Prepared, { readRecords }: ReadView): Promise<boolean> {
+  for (const { collection } of parts) {
+    if (!collection.isComplete && (await collection.complete(readRecords)) === 'again') return false
+  }
+  return true
 }
 
 function prepare(
@@ -87,12 +100,12 @@ function prepare(
     const carry = new TableCarry(table.items, plan.columnNames)
     const isHeld = (seq: Seq): boolean => view.held.has(seq)
     const collection = new Collection(view.index, table, carry, { through: view.through, heldSlots, isHeld })
-    const isForced = pruning.kind === 'equality' && pruning.isOptimistic
+    const isForced = pruning.kind === 'matching' && pruning.isOptimistic
     const first = isForced ? withGroups(view.index, table, forced) : new Set<number>()
     collection.take(chooseSlots(view.index, table, pruning, heldSlots), first)
     parts.push({ touched, table, pruning, carry, collection })
   }
-  const optimistic = parts.find(({ pruning }) => pruning.kind === 'equality' && pruning.isOptimistic)
+  const optimistic = parts.find(({ pruning }) => pruning.kind === 'matching' && pruning.isOptimistic)
   return { parts, optimistic }
 }
 
@@ -105,8 +118,9 @@ function pruningFor(
 ): Pruning {
   const pruningPlan = plan.pruningOf(touched)
   const pruning: Pruning = pruningPlan ? prune(pruningPlan, table.shape, values) : { kind: 'all' }
-  if (pruning.kind !== 'equality' || mayBeOptimistic) return pruning
-  return { ...pruning, isOptimistic: false }
+  if (pruning.kind !== 'matching' || mayBeOptimistic) return pruning
+  if (pruning.conditions.length === 0) return { kind: 'all' }
+  return { ...pruning, isOptimistic: false, first: undefined }
 }
 
 /** Rows that main refused a transaction of, or that wait for one that it refused. */
@@ -135,14 +149,16 @@ async function run(
   values: readonly unknown[],
   view: ReadView,
   { parts, optimistic }: Prepared,
+  difference: AggregateDifference | undefined,
   nameFor: (text: string) => string | undefined,
 ): Promise<MergedRead> {
   const carried = parts.filter(({ carry }) => !carry.isEmpty)
   const { text, parameters } = plan.text({
-    carried: carried.map(({ carry }) => carry.shape(plan.isPage)),
+    carried: carried.map((part) => part.carry.shape(plan.isPage, readsBase(part, view))),
     provesLineage: view.coverage.lineage !== undefined,
     provenSeqs: view.floors.length,
     showsKeyOf: optimistic?.touched.onlyUse,
+    difference,
   })
   const byTable = new Map(carried.map((part) => [part.touched.table.name, part.carry]))
   const added = parameters.map((parameter) => parameterValue(parameter, byTable, view))
@@ -158,6 +174,33 @@ async function run(
     fields: result.fields.map((field) => field.name),
     carriedRows,
   }
+}
+
+/** Where all pending rows of one table count, their difference is less work than looking at every row of main. */
+function differenceFor(plan: ReadPlan, { parts, optimistic }: Prepared): AggregateDifference | undefined {
+  const carried = parts.filter(({ carry }) => !carry.isEmpty)
+  const [only] = carried
+  if (!only || carried.length > 1 || optimistic || only.pruning.kind !== 'all') return undefined
+  return plan.differenceOf(only.touched)
+}
+
+/** The rows without the flag, or undefined where the flag says that the difference does not tell. */
+function exactGroups(read: MergedRead, { calls }: AggregateDifference): MergedRead | undefined {
+  const needsFlag = calls.some(({ kind, mayBeNaN }) => kind === 'min' || kind === 'max' || mayBeNaN)
+  if (read.rows.length === 0 && needsFlag) return undefined
+  const isInexact = (flag: unknown): boolean => flag === true || flag === 't'
+  if (read.rows.some((row) => isInexact(row[inexactColumn]))) return undefined
+  for (const row of read.rows) delete (row as Record<string, unknown>)[inexactColumn]
+  return { ...read, fields: read.fields.slice(0, -1) }
+}
+
+/** Of rows asked for by key main's table is not needed when all of them are pending. */
+function readsBase({ pruning, table, collection }: TablePart, { index, held, through }: ReadView): boolean {
+  if (pruning.kind !== 'keys' || held.size > 0 || through !== undefined) return true
+  return pruning.keys.some((key) => {
+    const slot = index.find(table, key)
+    return slot === -1 || !collection.taken.has(slot) || index.slots.has(slot, movedFlag)
+  })
 }
 
 function parameterValue(

@@ -15,7 +15,8 @@ interface Removal {
 export class Pins {
   readonly #clock: Clock
   readonly #remove: (seqs: readonly Seq[]) => void
-  readonly #open = new Map<number, AbortController>()
+  /** By number, ascending; the end of each that has a deadline. */
+  readonly #open = new Map<number, AbortController | undefined>()
   readonly #numbers = new WeakMap<OverlayPin, number>()
   #removals: Removal[] = []
   #last = 0
@@ -40,7 +41,7 @@ export class Pins {
   /** For one statement: no deadline, because the statement ends it. Answers the release. */
   hold(): () => void {
     const number = ++this.#last
-    this.#open.set(number, new AbortController())
+    this.#open.set(number, undefined)
     return () => this.#close(number)
   }
 
@@ -65,11 +66,10 @@ export class Pins {
   }
 
   #close(number: number): void {
-    const held = this.#open.get(number)
-    if (!held) return
+    this.#open.get(number)?.abort()
     this.#open.delete(number)
-    held.abort()
-    const oldest = Math.min(...this.#open.keys(), Number.POSITIVE_INFINITY)
+    if (this.#removals.length === 0) return
+    const oldest = this.#open.keys().next().value ?? Number.POSITIVE_INFINITY
     while (this.#removals[0] && this.#removals[0].neededBy < oldest)
       this.#remove(this.#removals.shift()!.seqs)
   }

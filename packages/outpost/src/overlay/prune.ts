@@ -3,6 +3,7 @@ import type { ColumnShape, TableShape } from './encode/table-shape.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import { parseArrayText } from './encode/array-text.ts'
 import { type AstNode, columnRefOf, columnRefsIn, isNode, listOf, namesOf, nodeOf, walk } from './sql/ast.ts'
+import { firstRows, type RowOrder, rowOrder } from './row-order.ts'
 import { isRowByRow } from './sql/row-by-row.ts'
 import type { Statement, TableUse } from './sql/statement.ts'
 
@@ -14,13 +15,23 @@ export type Pruning =
   | { readonly kind: 'keys'; readonly keys: readonly TextRow[] }
   /** Only images that fulfil every condition can matter. */
   | {
-      readonly kind: 'equality'
+      readonly kind: 'matching'
       readonly conditions: readonly Condition[]
       /** Columns that decide which rows come and in what order; undefined for all columns. */
       readonly deciding: ReadonlySet<string> | undefined
       /** Each result row is one row of the table and can show its key: excluded keys need not be sent ahead. */
       readonly isOptimistic: boolean
+      /** Only so many of the first new rows in this order can be among the result's. */
+      readonly first: FirstRows | undefined
     }
+
+/** ORDER BY a column of which the order is known here, and LIMIT. */
+export interface FirstRows {
+  readonly column: ColumnShape
+  readonly isDescending: boolean
+  readonly nullsFirst: boolean
+  readonly count: number
+}
 
 /** The column equals one of these values (canonical texts). */
 export interface Condition {
@@ -44,6 +55,9 @@ export interface PruningPlan {
   readonly conditions: readonly StaticCondition[]
   readonly deciding: ReadonlySet<string> | undefined
   readonly isOptimistic: boolean
+  /** Every condition of the WHERE clause is among `conditions`. */
+  readonly isComplete: boolean
+  readonly order: RowOrder | undefined
 }
 
 /** More key combinations than this are not looked up one by one. */
@@ -51,14 +65,19 @@ const maximumKeys = 1000
 
 /** Finds the conditions on a table that is named once in the statement. Pure; cached with the statement. */
 export function planPruning(statement: Statement, use: TableUse, shape: TableShape): PruningPlan {
-  if (use.hasColumnAliases) return { conditions: [], deciding: undefined, isOptimistic: false }
+  if (use.hasColumnAliases) {
+    return { conditions: [], deciding: undefined, isOptimistic: false, isComplete: false, order: undefined }
+  }
   const finder = new ConditionFinder(statement, use, shape)
-  const conditions = conjuncts(use.scope.select.whereClause).flatMap((entry) => finder.condition(entry) ?? [])
+  const entries = conjuncts(use.scope.select.whereClause)
+  const conditions = entries.flatMap((entry) => finder.condition(entry) ?? [])
   const canShowKey = shape.keys.length > 0 && shape.keys.every((key) => key.hasExactText)
   return {
     conditions,
     deciding: decidingColumns(use, shape),
     isOptimistic: canShowKey && isRowByRow(statement, use),
+    isComplete: conditions.length === entries.length,
+    order: rowOrder(use, shape),
   }
 }
 
@@ -72,8 +91,11 @@ export function prune(plan: PruningPlan, shape: TableShape, values: readonly unk
   const keys = keysOf(shape, conditions)
   if (keys) return { kind: 'keys', keys }
   const usable = conditions.filter(({ column }) => !column.isGenerated)
-  if (usable.length === 0) return { kind: 'all' }
-  return { kind: 'equality', conditions: usable, deciding: plan.deciding, isOptimistic: plan.isOptimistic }
+  const isWhole = plan.isComplete && usable.length === plan.conditions.length
+  const first = plan.isOptimistic && isWhole ? firstRows(plan.order, values) : undefined
+  if (usable.length === 0 && !first) return { kind: 'all' }
+  const { deciding, isOptimistic } = plan
+  return { kind: 'matching', conditions: usable, deciding, isOptimistic, first }
 }
 
 function keysOf(shape: TableShape, conditions: readonly Condition[]): readonly TextRow[] | undefined {

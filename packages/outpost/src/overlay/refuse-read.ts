@@ -1,6 +1,7 @@
 import type { Catalog, TableName } from '../postgres/catalog.ts'
-import { refuse } from './refusals.ts'
+import { type RefusalCode, refuse } from './refusals.ts'
 import type { ReadPlan, TouchedTable } from './sql/read-plan.ts'
+import type { ColumnUse } from './sql/statement.ts'
 
 const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
 
@@ -18,25 +19,32 @@ export function refuseBypass(
   anyPending: boolean,
 ): void {
   if (!anyPending) return
-  refuseFunctions(plan)
+  if (plan.bypass) throw refuse(plan.bypass.code, plan.bypass.subject)
   const hasPending = [...plan.touched.values()].filter((touched) => isPending(touched.table.name))
   for (const touched of hasPending) refuseTable(touched)
   for (const { table } of plan.touched.values()) {
     const parent = pendingParent(plan.catalog, table.name, isPending)
     if (parent !== undefined) throw refuse('partition', table.name)
   }
-  if (hasPending.length === 0) return
-  for (const { fields } of plan.statement.columns) {
-    if (systemColumns.has(fields.at(-1)!)) throw refuse('system_column', fields.join('.'))
-  }
+  if (hasPending.length > 0 && plan.systemColumn !== undefined)
+    throw refuse('system_column', plan.systemColumn)
 }
 
-function refuseFunctions(plan: ReadPlan): void {
-  for (const name of plan.functions) {
-    if (plan.catalog.userFunctions.has(name)) throw refuse('user_function', `${name}()`)
-    if (readersByName.test(name)) throw refuse('reads_by_name', `${name}()`)
+/** What in a statement is refused while anything is pending, whatever the tables. Pure. */
+export function bypassOf(
+  functions: Iterable<string>,
+  userFunctions: ReadonlySet<string>,
+): { readonly code: RefusalCode; readonly subject: string } | undefined {
+  for (const name of functions) {
+    if (userFunctions.has(name)) return { code: 'user_function', subject: `${name}()` }
+    if (readersByName.test(name)) return { code: 'reads_by_name', subject: `${name}()` }
   }
+  return undefined
 }
+
+/** The first system column that is named. Pure. */
+export const systemColumnOf = (columns: readonly ColumnUse[]): string | undefined =>
+  columns.find(({ fields }) => systemColumns.has(fields.at(-1)!))?.fields.join('.')
 
 function refuseTable({ table, isSampled, isMaterialized }: TouchedTable): void {
   if (table.primaryKey.length === 0) throw refuse('no_primary_key', table.name)

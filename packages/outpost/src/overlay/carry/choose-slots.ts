@@ -1,10 +1,11 @@
+import { absent, deleteItem, int32At, nullValue, patchItem } from '../encode/image-item.ts'
 import { ByteWriter } from '../encode/byte-writer.ts'
-import { deleteItem, insertItem, isSet, type ItemFields } from '../encode/image-item.ts'
 import { nowhere } from '../index/image-slab.ts'
 import type { PendingIndex } from '../index/pending-index.ts'
 import type { PendingTable } from '../index/pending-table.ts'
 import { movedFlag } from '../index/slot-store.ts'
-import type { Condition, Pruning } from '../prune.ts'
+import type { Condition, FirstRows, Pruning } from '../prune.ts'
+import { orderNumber } from '../row-order.ts'
 
 /** What becomes of a pending row in one statement. */
 export type Choice = 'carry' | 'exclude' | 'leave_out'
@@ -14,7 +15,7 @@ export interface ChosenSlots {
   readonly choose: (slot: number) => Choice
 }
 
-type Equality = Extract<Pruning, { kind: 'equality' }>
+type Matching = Extract<Pruning, { kind: 'matching' }>
 
 /** The pending rows that a statement needs, by N18. `mustLook` are rows whose image is not to be trusted yet. */
 export function chooseSlots(
@@ -28,8 +29,8 @@ export function chooseSlots(
       return { slots: table.slots, choose: () => 'carry' }
     case 'keys':
       return { slots: keySlots(index, table, pruning.keys), choose: () => 'carry' }
-    case 'equality':
-      return equalitySlots(index, table, pruning, mustLook)
+    case 'matching':
+      return new MatchingSlots(index, table, pruning, mustLook).chosen()
   }
 }
 
@@ -46,88 +47,125 @@ function keySlots(
   return slots
 }
 
-function equalitySlots(
-  index: PendingIndex,
-  table: PendingTable,
-  pruning: Equality,
-  mustLook: ReadonlySet<number>,
-): ChosenSlots {
-  const matcher = new Matcher(table, pruning.conditions)
-  const read = (slot: number): ItemFields | undefined => {
-    const place = index.slots.place(slot)
-    if (place === nowhere || mustLook.has(slot) || index.slots.has(slot, movedFlag)) return undefined
-    return table.items.read(index.slab.bufferOf(place), index.slab.startOf(place))
-  }
-  if (!pruning.isOptimistic) {
-    return { slots: table.slots, choose: (slot) => (matcher.mayMatch(read(slot)) ? 'carry' : 'exclude') }
-  }
-  const choose = (slot: number): Choice => {
-    const fields = read(slot)
-    if (!matcher.mayMatch(fields)) return 'leave_out'
-    return fields && leavesPlace(table, fields, pruning.deciding) ? 'leave_out' : 'carry'
-  }
-  return { slots: candidates(index, table, pruning, mustLook), choose }
-}
-
-/** A patch that sets no deciding column: its row comes from main in its place, and is looked at then. */
-function leavesPlace(
-  table: PendingTable,
-  fields: ItemFields,
-  deciding: ReadonlySet<string> | undefined,
-): boolean {
-  if (fields.kind === insertItem) return false
-  return !table.shape.columns.some(
-    (column) => isSet(fields, column.index) && (!deciding || deciding.has(column.column.name)),
-  )
-}
-
-/** A superset of the rows whose image matches or whose change decides about its place. */
-function candidates(
-  index: PendingIndex,
-  table: PendingTable,
-  pruning: Equality,
-  mustLook: ReadonlySet<number>,
-): Iterable<number> {
-  const indexed = pruning.conditions.find(({ column }) => table.indexed.has(column.column.name))
-  if (!indexed) return table.slots
-  const slots = new Set<number>(table.moved)
-  const add = (slot: number): void => {
-    slots.add(slot)
-  }
-  const own = indexed.column.column.name
-  for (const value of indexed.values) index.eachWithValue(table, own, value, add)
-  for (const { column } of table.shape.columns) {
-    const isDeciding = !pruning.deciding || pruning.deciding.has(column.name)
-    if (isDeciding && column.name !== own) index.eachSetting(table, column.name, add)
-  }
-  index.eachUnknown(table, add)
-  for (const slot of mustLook) if (index.slots.table(slot) === table.id) slots.add(slot)
-  return slots
-}
-
-/** Compares encoded images with the conditions' values. */
-class Matcher {
+class MatchingSlots {
+  readonly #index: PendingIndex
   readonly #table: PendingTable
-  readonly #conditions: readonly { readonly condition: Condition; readonly encoded: readonly Buffer[] }[]
+  readonly #pruning: Matching
+  readonly #mustLook: ReadonlySet<number>
+  readonly #conditions: readonly { readonly column: number; readonly encoded: readonly Buffer[] }[]
+  /** Column numbers; undefined for all. */
+  readonly #deciding: readonly number[] | undefined
 
-  constructor(table: PendingTable, conditions: readonly Condition[]) {
+  constructor(index: PendingIndex, table: PendingTable, pruning: Matching, mustLook: ReadonlySet<number>) {
+    this.#index = index
     this.#table = table
-    const writer = new ByteWriter(64)
-    this.#conditions = conditions.map((condition) => ({
-      condition,
-      encoded: condition.values
-        .map((value) => table.items.encode(writer, condition.column, value))
-        .filter((value) => value !== undefined),
+    this.#pruning = pruning
+    this.#mustLook = mustLook
+    this.#conditions = pruning.conditions.map((condition) => ({
+      column: condition.column.index,
+      encoded: encodedValues(table, condition),
     }))
+    this.#deciding =
+      pruning.deciding && [...pruning.deciding].flatMap((name) => table.shape.byName.get(name)?.index ?? [])
   }
 
-  /** False only where the image certainly fails a condition. An image that is not at hand may match. */
-  mayMatch(fields: ItemFields | undefined): boolean {
-    if (!fields) return true
-    if (fields.kind === deleteItem) return false
-    return this.#conditions.every(({ condition, encoded }) => {
-      if (!isSet(fields, condition.column.index)) return true
-      return encoded.some((value) => this.#table.items.holds(fields, condition.column, value) === true)
+  chosen(): ChosenSlots {
+    const { isOptimistic, first } = this.#pruning
+    if (!isOptimistic) {
+      return { slots: this.#table.slots, choose: (slot) => (this.#mayMatch(slot) ? 'carry' : 'exclude') }
+    }
+    const slots = this.#candidates()
+    const limit = first && this.#rankLimit(slots, first)
+    return {
+      slots,
+      choose: (slot) => {
+        if (!this.#mayMatch(slot) || this.#keepsPlace(slot)) return 'leave_out'
+        if (first === undefined || limit === undefined) return 'carry'
+        return (this.#rank(slot, first) ?? Number.NEGATIVE_INFINITY) <= limit ? 'carry' : 'leave_out'
+      },
+    }
+  }
+
+  /** Undefined where the image has to be folded first. */
+  #place(slot: number): number | undefined {
+    const place = this.#index.slots.place(slot)
+    const isUnknown = place === nowhere || this.#mustLook.has(slot) || this.#index.slots.has(slot, movedFlag)
+    return isUnknown ? undefined : place
+  }
+
+  /** False only where the image certainly fails a condition. */
+  #mayMatch(slot: number): boolean {
+    const place = this.#place(slot)
+    if (place === undefined) return true
+    const bytes = this.#index.slab.bufferOf(place)
+    const start = this.#index.slab.startOf(place)
+    if (bytes[start] === deleteItem) return false
+    return this.#conditions.every(({ column, encoded }) => {
+      const at = this.#table.items.valueStart(bytes, start, column)
+      if (at < 0) return at === absent
+      const end = at + int32At(bytes, at - 4)
+      return encoded.some((value) => value.compare(bytes, at, end) === 0)
     })
   }
+
+  /** A patch that sets no deciding column: its row comes from main in its place, and is looked at then. */
+  #keepsPlace(slot: number): boolean {
+    const place = this.#place(slot)
+    if (place === undefined) return false
+    const bytes = this.#index.slab.bufferOf(place)
+    const start = this.#index.slab.startOf(place)
+    return bytes[start] === patchItem && !this.#table.items.setsOneOf(bytes, start, this.#deciding)
+  }
+
+  /** Where a new row stands in the order, small first; undefined for what is not a complete new row. */
+  #rank(slot: number, { column, isDescending, nullsFirst }: FirstRows): number | undefined {
+    const place = this.#place(slot)
+    if (place === undefined || this.#table.items.form === 'text') return undefined
+    const bytes = this.#index.slab.bufferOf(place)
+    const start = this.#index.slab.startOf(place)
+    if (bytes[start] === patchItem) return undefined
+    const at = this.#table.items.valueStart(bytes, start, column.index)
+    if (at === nullValue) return nullsFirst ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+    const number = orderNumber(column, bytes, at, int32At(bytes, at - 4))
+    return isDescending ? -number : number
+  }
+
+  /** The rank of the last new row that the page can show. */
+  #rankLimit(slots: Iterable<number>, first: FirstRows): number | undefined {
+    const ranks: number[] = []
+    for (const slot of slots) {
+      const rank = this.#mayMatch(slot) ? this.#rank(slot, first) : undefined
+      if (rank !== undefined) ranks.push(rank)
+    }
+    if (ranks.length <= first.count) return undefined
+    if (first.count === 0) return Number.NEGATIVE_INFINITY
+    return Float64Array.from(ranks).sort()[first.count - 1]
+  }
+
+  /** A superset of the rows whose image matches or whose change decides about its place. */
+  #candidates(): Iterable<number> {
+    const table = this.#table
+    const indexed = this.#pruning.conditions.find(({ column }) => table.indexed.has(column.column.name))
+    if (!indexed) return table.slots
+    const slots = new Set<number>(table.moved)
+    const add = (slot: number): void => {
+      slots.add(slot)
+    }
+    const own = indexed.column.column.name
+    for (const value of indexed.values) this.#index.eachWithValue(table, own, value, add)
+    for (const { column, index } of table.shape.columns) {
+      if (column.name === own || (this.#deciding && !this.#deciding.includes(index))) continue
+      this.#index.eachSetting(table, column.name, add)
+    }
+    this.#index.eachUnknown(table, add)
+    for (const slot of this.#mustLook) if (this.#index.slots.table(slot) === table.id) slots.add(slot)
+    return slots
+  }
+}
+
+function encodedValues(table: PendingTable, { column, values }: Condition): readonly Buffer[] {
+  const writer = new ByteWriter(64)
+  return values
+    .map((value) => table.items.encode(writer, column, value))
+    .filter((value) => value !== undefined)
 }

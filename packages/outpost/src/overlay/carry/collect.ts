@@ -117,7 +117,7 @@ export class Collection {
       case 'delete':
         return this.#put(entry, this.#items.writeDelete(this.#writer, key))
       case 'patch':
-        if (folded.from) return this.#move(key, folded.from, folded.set, folded.prefers ?? 'new')
+        if (folded.lookIn) return this.#move(key, folded.lookIn, folded.set)
         return this.#put(entry, this.#items.writePatch(this.#writer, key, folded.set))
     }
   }
@@ -144,14 +144,11 @@ export class Collection {
     return true
   }
 
-  #move(key: TextRow, from: TextRow, set: TextRow, prefers: 'old' | 'new'): boolean {
-    const oldKey = this.#keyItem(from)
-    const newKeyItem = this.#keyItem(key)
-    if (!oldKey || !newKeyItem || !this.#items.writePatch(this.#writer, key, set)) return this.#useText()
+  #move(key: TextRow, lookIn: readonly TextRow[], set: TextRow): boolean {
+    const keys = lookIn.map((candidate) => this.#keyItem(candidate)).filter((item) => item !== undefined)
+    if (keys.length < lookIn.length || !this.#items.writePatch(this.#writer, key, set)) return this.#useText()
     const bytes = this.#writer.take()
-    const patch = this.#items.read(bytes, 0)
-    const [first, second] = prefers === 'old' ? [oldKey, newKeyItem] : [newKeyItem, oldKey]
-    this.#carry.addMove({ first, second, patch }, bytes, 0)
+    this.#carry.addMove({ keys, patch: this.#items.read(bytes, 0) }, bytes, 0)
     return true
   }
 

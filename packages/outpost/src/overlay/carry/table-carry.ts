@@ -3,10 +3,9 @@ import { deleteItem, type ImageItems, insertItem, isSet, type ItemFields } from 
 import type { CarryShape, PatchShape } from '../sql/shadow-cte.ts'
 import type { AddedParameter } from '../sql/parameters.ts'
 
-/** A row whose key was changed: encoded keys to look under, and the changed columns. */
+/** A row whose key was changed: encoded keys to look under, likeliest first, and the changed columns. */
 export interface CarriedMove {
-  readonly first: ItemFields
-  readonly second: ItemFields
+  readonly keys: readonly ItemFields[]
   readonly patch: ItemFields
 }
 
@@ -66,14 +65,16 @@ export class TableCarry {
     this.#rowCount++
   }
 
-  shape(isPage: boolean): CarryShape {
+  shape(isPage: boolean, readsBase: boolean): CarryShape {
     return {
       table: this.#items.shape,
+      readsBase,
       hasInserts: this.#inserts.count > 0,
       hasGuardedInserts: this.#guarded.count > 0,
       hasExcluded: (this.#excluded[0]?.count ?? 0) > 0,
       patches: this.#patchShape(this.#patches),
       moves: this.#patchShape(this.#moves.map((move) => move.patch)),
+      moveKeys: Math.max(0, ...this.#moves.map((move) => move.keys.length)),
       looksUpPatches: isPage && this.#patches.length > manyPatches,
     }
   }
@@ -92,7 +93,7 @@ export class TableCarry {
         return booleanArray(this.#patches.map((patch) => isSet(patch, parameter.column)))
       case 'move_key':
         return this.#keys(
-          this.#moves.map((move) => (parameter.choice === 0 ? move.first : move.second)),
+          this.#moves.map(({ keys }) => keys[Math.min(parameter.choice, keys.length - 1)]!),
           parameter.key,
         )
       case 'move_value':

@@ -3,8 +3,8 @@ export class ByteWriter {
   bytes: Buffer
   length = 0
 
-  constructor(capacity = 1024) {
-    this.bytes = Buffer.allocUnsafeSlow(capacity)
+  constructor(capacity = 256) {
+    this.bytes = Buffer.allocUnsafe(capacity)
   }
 
   reset(): void {
@@ -15,7 +15,7 @@ export class ByteWriter {
   reserve(count: number): void {
     const needed = this.length + count
     if (needed <= this.bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2))
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.bytes.length * 2))
     this.bytes.copy(larger, 0, 0, this.length)
     this.bytes = larger
   }

@@ -1,6 +1,6 @@
 import { formatArrayText, formatCompositeText, quoteArrayElement } from './array-text.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { type ImageItems, type ItemFields, isNull } from './image-item.ts'
+import { type ImageItems, int32At, type ItemFields, isNull } from './image-item.ts'
 import type { ColumnShape } from './table-shape.ts'
 import { writeArrayHeader } from './value-codec.ts'
 
@@ -18,7 +18,7 @@ export class RowArray {
   readonly #items: ImageItems
   readonly #isCarried: readonly boolean[]
   readonly #oids: readonly number[]
-  readonly #writer = new ByteWriter(4096)
+  readonly #writer = new ByteWriter()
   readonly #texts: string[] = []
   #count = 0
 
@@ -51,18 +51,34 @@ export class RowArray {
     return this.#writer.bytes.subarray(0, this.#writer.length)
   }
 
+  /** Byte by byte into room reserved once: this runs for every value of a whole backlog. */
   #addBinary(bytes: Buffer, start: number): void {
     const writer = this.#writer
+    const count = this.#oids.length
     writer.int32(0)
     const element = writer.length
-    writer.int32(this.#oids.length)
+    writer.int32(count)
     let at = start
-    for (let index = 0; index < this.#oids.length; index++) {
-      const length = bytes.readInt32BE(at)
-      writer.uint32(this.#oids[index]!)
-      if (length >= 0 && this.#isCarried[index]) writer.copyFrom(bytes, at, at + 4 + length)
-      else writer.int32(-1)
-      at += 4 + Math.max(0, length)
+    for (let index = 0; index < count; index++) {
+      const length = int32At(bytes, at)
+      const size = length >= 0 && this.#isCarried[index] ? length : -1
+      writer.reserve(8 + Math.max(0, size))
+      const out = writer.bytes
+      let to = writer.length
+      const oid = this.#oids[index]!
+      out[to++] = oid >>> 24
+      out[to++] = oid >>> 16
+      out[to++] = oid >>> 8
+      out[to++] = oid
+      out[to++] = size >> 24
+      out[to++] = size >> 16
+      out[to++] = size >> 8
+      out[to++] = size
+      at += 4
+      if (size > 48) bytes.copy(out, to, at, at + size)
+      else for (let byte = 0; byte < size; byte++) out[to + byte] = bytes[at + byte]!
+      writer.length = size > 0 ? to + size : to
+      if (length > 0) at += length
     }
     writer.bytes.writeInt32BE(writer.length - element, element - 4)
   }
@@ -85,7 +101,7 @@ export class RowArray {
 export class ValueArray {
   readonly #column: ColumnShape
   readonly #isBinary: boolean
-  readonly #writer = new ByteWriter(1024)
+  readonly #writer = new ByteWriter()
   readonly #texts: (string | null)[] = []
   #count = 0
 

@@ -26,8 +26,8 @@ export interface ItemFields {
   readonly ends: Int32Array
 }
 
-const absent = -2
-const nullValue = -1
+export const absent = -2
+export const nullValue = -1
 
 /** Encodes images of one table. Every `write` answers false where a value has no binary form: use text then. */
 export class ImageItems {
@@ -113,16 +113,37 @@ export class ImageItems {
   /** Where the columns of an insert begin. */
   columnsStart(bytes: Buffer, start: number): number {
     let at = start + 1
-    for (let index = 0; index < this.shape.keys.length; index++) at += 4 + bytes.readInt32BE(at)
+    for (let index = 0; index < this.shape.keys.length; index++) at += 4 + int32At(bytes, at)
     return at
   }
 
-  /** True when the item holds this value (already encoded) in the column; undefined when a patch leaves it alone. */
-  holds(fields: ItemFields, column: ColumnShape, encoded: Buffer): boolean | undefined {
-    const start = fields.starts[column.index]!
-    if (start === absent) return undefined
-    if (start === nullValue) return false
-    return encoded.compare(fields.bytes, start, fields.ends[column.index]!) === 0
+  /**
+   * Start of a column's value without reading the rest: -1 for null, -2 where a patch or delete does not set it. Its
+   * length stands in the four bytes before.
+   */
+  valueStart(bytes: Buffer, start: number, column: number): number {
+    const kind = bytes[start]!
+    if (kind === deleteItem) return absent
+    let at = this.columnsStart(bytes, start)
+    const mask = at
+    if (kind === patchItem) {
+      if (!hasBit(bytes, mask, column)) return absent
+      at += this.#maskBytes
+    }
+    for (let index = 0; index < column; index++) {
+      if (kind === patchItem && !hasBit(bytes, mask, index)) continue
+      const length = int32At(bytes, at)
+      at += length < 0 ? 4 : 4 + length
+    }
+    return int32At(bytes, at) < 0 ? nullValue : at + 4
+  }
+
+  /** True where the item is a patch that sets one of these columns (all: undefined). */
+  setsOneOf(bytes: Buffer, start: number, columns: readonly number[] | undefined): boolean {
+    if (bytes[start] !== patchItem) return false
+    if (!columns) return true
+    const mask = this.columnsStart(bytes, start)
+    return columns.some((column) => hasBit(bytes, mask, column))
   }
 
   /** A value in the form of this table's items, without its length. */
@@ -200,3 +221,7 @@ export const isSet = (fields: ItemFields, index: number): boolean => fields.star
 
 /** True where the column is null. */
 export const isNull = (fields: ItemFields, index: number): boolean => fields.starts[index] === nullValue
+
+/** A big-endian 32-bit number, without the checks that a call would make. */
+export const int32At = (bytes: Buffer, at: number): number =>
+  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!

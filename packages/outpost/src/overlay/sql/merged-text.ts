@@ -1,9 +1,10 @@
 import type { Catalog, TableName } from '../../postgres/catalog.ts'
 import { quoteIdent } from '../../postgres/quote.ts'
+import { type AggregateDifference, differenceText } from './aggregate-difference.ts'
 import { isNode, locationOf } from './ast.ts'
 import { groupedKeySplices } from './grouped-keys.ts'
 import { type AddedParameter, AddedParameters } from './parameters.ts'
-import { type CarryShape, shadowQuery } from './shadow-cte.ts'
+import { type CarryShape, replacedQuery, shadowQuery } from './shadow-cte.ts'
 import { applySplices, type Splice } from './splice.ts'
 import { analyse, type Statement, type TableUse } from './statement.ts'
 import { topLeaves } from './top-leaves.ts'
@@ -16,6 +17,8 @@ export interface MergePlan {
   readonly provenSeqs: number
   /** Shows the key of the one table as text columns at the end of the select list, named {@link hiddenKey}. */
   readonly showsKeyOf: TableUse | undefined
+  /** Computes an aggregate from main's own answer and the pending rows of the one carried table. */
+  readonly difference: AggregateDifference | undefined
 }
 
 export interface MergedText {
@@ -56,6 +59,25 @@ class MergeWriter {
   }
 
   write(): MergedText {
+    const { difference } = this.#plan
+    return difference ? this.#differenceText(difference) : this.#shadowedText()
+  }
+
+  #differenceText(difference: AggregateDifference): MergedText {
+    const shape = { ...this.#plan.carried[0]!, readsBase: false }
+    const oldRows = replacedQuery(shape, this.#parameters)
+    const newRows = shadowQuery(shape, this.#parameters, true, '_op_old')
+    const names = { oldRows: '_op_old', newRows: '_op_new', proof: this.#proof() }
+    const { groupsQuery, select } = differenceText(this.#statement, difference, names)
+    const queries = [
+      `_op_old AS MATERIALIZED (${oldRows})`,
+      `_op_new AS NOT MATERIALIZED (${newRows})`,
+      `_op_d AS MATERIALIZED (${groupsQuery})`,
+    ]
+    return { text: `WITH ${queries.join(', ')} ${select}`, parameters: this.#parameters.list }
+  }
+
+  #shadowedText(): MergedText {
     const { sql } = this.#statement
     const splices = [...this.#nameSplices(this.#statement), ...this.#keySplices()]
     const queries = [...this.#shadows.values(), ...this.#views.values()].map((query) => query.sql)
@@ -180,18 +202,33 @@ class MergeWriter {
     return [{ start: word.end, end: word.end, text: ` ${queries.join(', ')},` }]
   }
 
-  /** A condition that raises unless the node's own snapshot has what the overlay let go (N15, N17). */
+  /**
+   * A condition that raises unless the node's own snapshot has what the overlay let go (N15, N17). Where the rows
+   * are there plain look-ups find them, which the plan holds; the function is called for what is missing only.
+   */
   #proof(): string | undefined {
     const { provesLineage, provenSeqs } = this.#plan
     if (!provesLineage && provenSeqs === 0) return undefined
     const checks: string[] = []
     for (let index = 0; index < Math.max(1, provenSeqs); index++) {
-      const lineage = provesLineage && index === 0 ? this.#coverage('lineage', 'uuid', index) : 'NULL::uuid'
+      const found: string[] = []
       const site = this.#coverage('site', 'text', index)
-      const isSeq = index < provenSeqs
-      const epoch = isSeq ? this.#coverage('epoch', 'uuid', index) : 'NULL::uuid'
-      const seq = isSeq ? this.#coverage('seq', 'bigint', index) : 'NULL::bigint'
-      checks.push(`outpost.covers(${lineage}, ${site}, ${epoch}, ${seq})`)
+      let lineage = 'NULL::uuid'
+      let point = 'NULL::uuid, NULL::bigint'
+      if (provesLineage && index === 0) {
+        lineage = this.#coverage('lineage', 'uuid', index)
+        found.push(`EXISTS (SELECT FROM outpost.lineage WHERE id = ${lineage})`)
+      }
+      if (index < provenSeqs) {
+        const epoch = this.#coverage('epoch', 'uuid', index)
+        const seq = this.#coverage('seq', 'bigint', index)
+        point = `${epoch}, ${seq}`
+        found.push(
+          `EXISTS (SELECT FROM outpost.ledger WHERE site = ${site} AND epoch = ${epoch} AND seq = ${seq})`,
+        )
+      }
+      const otherwise = `outpost.covers(${lineage}, ${site}, ${point})`
+      checks.push(`CASE WHEN ${found.join(' AND ')} THEN true ELSE ${otherwise} END`)
     }
     return `(SELECT ${checks.join(' AND ')})`
   }

@@ -10,8 +10,13 @@ export type AddedParameter =
   | { readonly kind: 'patch_value'; readonly table: string; readonly column: number }
   /** Whether each patch sets the column. */
   | { readonly kind: 'patch_set'; readonly table: string; readonly column: number }
-  /** The same for rows whose key was changed: the key to look under first and the other one. */
-  | { readonly kind: 'move_key'; readonly table: string; readonly key: number; readonly choice: 0 | 1 }
+  /** The same for rows whose key was changed: the keys to look under, likeliest first. */
+  | {
+      readonly kind: 'move_key'
+      readonly table: string
+      readonly key: number
+      readonly choice: number
+    }
   | { readonly kind: 'move_value'; readonly table: string; readonly column: number }
   | { readonly kind: 'move_set'; readonly table: string; readonly column: number }
 

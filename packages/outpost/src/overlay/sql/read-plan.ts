@@ -1,6 +1,8 @@
 import type { Catalog, Table, TableName } from '../../postgres/catalog.ts'
 import { shapeOf } from '../encode/table-shape.ts'
+import { bypassOf, systemColumnOf } from '../refuse-read.ts'
 import { planPruning, type PruningPlan } from '../prune.ts'
+import { type AggregateDifference, planDifference } from './aggregate-difference.ts'
 import { type MergedText, type MergePlan, mergedText } from './merged-text.ts'
 import { shapeName } from './shadow-cte.ts'
 import { analyse, type Statement, type TableUse } from './statement.ts'
@@ -25,18 +27,24 @@ export class ReadPlan {
   readonly statement: Statement
   readonly catalog: Catalog
   readonly touched = new Map<TableName, TouchedTable>()
-  readonly functions = new Set<string>()
+  /** What is refused while anything is pending. */
+  readonly bypass: ReturnType<typeof bypassOf>
+  readonly systemColumn: string | undefined
+  readonly #functions = new Set<string>()
   /** How often it was run: a statement met again is worth a prepared statement. */
   uses = 0
   #columnNames: Set<string> | undefined = new Set()
   readonly #viewsSeen = new Set<TableName>()
   readonly #pruning = new Map<TableName, PruningPlan>()
+  readonly #differences = new Map<TableName, AggregateDifference | undefined>()
   readonly #texts = new Map<string, MergedText>()
 
   constructor(sql: string, catalog: Catalog) {
     this.catalog = catalog
     this.statement = analyse(sql, catalog, catalog.searchPath)
     this.#touch(this.statement, true, false)
+    this.bypass = bypassOf(this.#functions, catalog.userFunctions)
+    this.systemColumn = systemColumnOf(this.statement.columns)
   }
 
   /** Columns read of any table, by name; undefined for all. */
@@ -59,12 +67,22 @@ export class ReadPlan {
     return known
   }
 
+  /** How an aggregate can be computed from main's own answer, where the table is named once. */
+  differenceOf({ onlyUse, table }: TouchedTable): AggregateDifference | undefined {
+    if (!onlyUse) return undefined
+    if (!this.#differences.has(table.name)) {
+      this.#differences.set(table.name, planDifference(this.statement, onlyUse))
+    }
+    return this.#differences.get(table.name)
+  }
+
   text(plan: MergePlan): MergedText {
     const name = JSON.stringify([
       plan.carried.map(shapeName),
       plan.provesLineage,
       plan.provenSeqs,
       plan.showsKeyOf !== undefined,
+      plan.difference !== undefined,
     ])
     const known = this.#texts.get(name)
     if (known) return known
@@ -75,7 +93,7 @@ export class ReadPlan {
   }
 
   #touch(statement: Statement, isDirect: boolean, isMaterialized: boolean): void {
-    for (const name of statement.functions) this.functions.add(name)
+    for (const name of statement.functions) this.#functions.add(name)
     if (!statement.columnNames) this.#columnNames = undefined
     for (const name of statement.columnNames ?? []) this.#columnNames?.add(name)
     for (const use of statement.uses) {

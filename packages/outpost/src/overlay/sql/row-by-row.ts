@@ -3,7 +3,7 @@ import type { Statement, TableUse } from './statement.ts'
 import { topLeaves } from './top-leaves.ts'
 
 /** Functions of one row that are neither aggregates nor set-returning. Others are taken for either. */
-const rowFunctions: ReadonlySet<string> = new Set(
+export const rowFunctions: ReadonlySet<string> = new Set(
   `abs age array_length array_position array_to_json array_to_string ascii btrim cardinality ceil ceiling char_length
   character_length chr clock_timestamp concat concat_ws convert_from convert_to date_bin date_part date_trunc decode
   div encode exp extract floor format gen_random_uuid greatest initcap isfinite json_array_length

@@ -12,11 +12,15 @@ export interface PatchShape {
 /** What is carried for one table; statements of equal shape have equal text. */
 export interface CarryShape {
   readonly table: TableShape
+  /** False where every row that can matter is carried: the table itself is then read for patches only. */
+  readonly readsBase: boolean
   readonly hasInserts: boolean
   readonly hasGuardedInserts: boolean
   readonly hasExcluded: boolean
   readonly patches: PatchShape | undefined
   readonly moves: PatchShape | undefined
+  /** The most keys that main's row of a changed key is looked for under. */
+  readonly moveKeys: number
   /**
    * Looks patched rows up one by one. Right for a page of rows; for a scan of the whole table the planner is free
    * to join, and to do it in parallel.
@@ -28,8 +32,14 @@ export interface CarryShape {
 export function shapeName(shape: CarryShape): string {
   const patch = (part: PatchShape | undefined): string =>
     part ? `${part.columns.join()}!${[...part.flagged].join()}` : '-'
-  const flags = [shape.hasInserts, shape.hasGuardedInserts, shape.hasExcluded, shape.looksUpPatches]
-  return `${shape.table.table.name}|${flags.map(Number).join('')}|${patch(shape.patches)}|${patch(shape.moves)}`
+  const flags = [
+    shape.readsBase,
+    shape.hasInserts,
+    shape.hasGuardedInserts,
+    shape.hasExcluded,
+    shape.looksUpPatches,
+  ]
+  return `${shape.table.table.name}|${flags.map(Number).join('')}|${patch(shape.patches)}|${patch(shape.moves)}|${shape.moveKeys}`
 }
 
 const isBase = '_op_base'
@@ -50,17 +60,23 @@ export function shadowQuery(
   shape: CarryShape,
   parameters: AddedParameters,
   includesChildren: boolean,
+  patchedFrom = shape.table.table.name,
 ): string {
   const names = shape.table.columns.map((column) => quoteIdent(column.column.name)).join(', ')
   const table = shape.table.table.name
   const only = includesChildren ? '' : 'ONLY '
-  const legs = [`SELECT true AS ${isBase}, ${names} FROM ${only}${table}`]
+  const base = `SELECT true AS ${isBase}, ${names} FROM ${only}${table}`
+  const legs = shape.readsBase ? [base] : []
   if (shape.hasInserts) legs.push(insertLeg(shape, parameters, false))
   if (shape.hasGuardedInserts) legs.push(insertLeg(shape, parameters, true))
-  if (shape.patches) legs.push(patchLeg(shape, shape.patches, parameters))
+  if (shape.patches) legs.push(patchLeg(shape, shape.patches, parameters, patchedFrom))
   if (shape.moves) legs.push(moveLeg(shape, shape.moves, parameters))
-  const filter = shape.hasExcluded ? ` WHERE NOT ${isBase} OR ${notExcluded(shape.table, parameters)}` : ''
-  return `SELECT ${names} FROM (${legs.join(' UNION ALL ')}) AS _op_union${filter}`
+  if (legs.length === 0) legs.push(`${base} WHERE false`)
+  const filter =
+    shape.hasExcluded && shape.readsBase
+      ? ` WHERE NOT ${isBase} OR ${notExcluded(shape.table, parameters)}`
+      : ''
+  return `SELECT ${names} FROM (${legs.join(' UNION ALL ')}) AS _op_union(${isBase}, ${names})${filter}`
 }
 
 function insertLeg(shape: CarryShape, parameters: AddedParameters, guarded: boolean): string {
@@ -124,7 +140,7 @@ function patchColumns(shape: TableShape, patch: PatchShape, kinds: PatchKinds, p
   return { arrays, names, merged }
 }
 
-function patchLeg(carry: CarryShape, patch: PatchShape, parameters: AddedParameters): string {
+function patchLeg(carry: CarryShape, patch: PatchShape, parameters: AddedParameters, base: string): string {
   const shape = carry.table
   const table = shape.table.name
   const keyArrays = shape.keys.map((key, index) =>
@@ -142,36 +158,33 @@ function patchLeg(carry: CarryShape, patch: PatchShape, parameters: AddedParamet
     .map((key, index) => `b.${ident(key)} = ${carriedValue(key, `p.k${index}`)}`)
     .join(' AND ')
   const from = carry.looksUpPatches
-    ? `${source} CROSS JOIN LATERAL (SELECT * FROM ${table} AS b WHERE ${on} OFFSET 0) AS b`
-    : `${source} JOIN ${table} AS b ON ${on}`
+    ? `${source} CROSS JOIN LATERAL (SELECT * FROM ${base} AS b WHERE ${on} OFFSET 0) AS b`
+    : `${source} JOIN ${base} AS b ON ${on}`
   return mergedRows(shape, merged, from)
 }
 
-/** A row whose key was changed lies on main under the old key, and after replication under the new one. */
+/** A row whose key was changed lies on main under one of its keys, depending on what is replicated. */
 function moveLeg(carry: CarryShape, patch: PatchShape, parameters: AddedParameters): string {
   const shape = carry.table
   const table = shape.table.name
-  const keyArrays = ([0, 1] as const).flatMap((choice) =>
+  const choices = Array.from({ length: carry.moveKeys }, (_, choice) => choice)
+  const keyArrays = choices.flatMap((choice) =>
     shape.keys.map((key, index) =>
       parameters.add({ kind: 'move_key', table, key: index, choice }, arrayType(key)),
     ),
   )
-  const keyNames = [0, 1].flatMap((choice) => shape.keys.map((_, index) => `k${choice}_${index}`))
-  const { arrays, names, merged } = patchColumns(
-    shape,
-    patch,
-    { value: 'move_value', set: 'move_set' },
-    parameters,
-  )
+  const keyNames = choices.flatMap((choice) => shape.keys.map((_, index) => `k${choice}_${index}`))
+  const kinds = { value: 'move_value', set: 'move_set' } as const
+  const { arrays, names, merged } = patchColumns(shape, patch, kinds, parameters)
   const source = `unnest(${[...keyArrays, ...arrays].join(', ')}) AS p(${[...keyNames, ...names].join(', ')})`
-  const under = (choice: 0 | 1): string => {
+  const found = choices.map((choice) => {
     const on = shape.keys.map(
       (key, index) => `b.${ident(key)} = ${carriedValue(key, `p.k${choice}_${index}`)}`,
     )
     return `SELECT ${choice} AS _op_choice, b.* FROM ${table} AS b WHERE ${on.join(' AND ')}`
-  }
-  const found = `(SELECT * FROM (${under(0)} UNION ALL ${under(1)}) AS c ORDER BY _op_choice LIMIT 1) AS b`
-  return mergedRows(shape, merged, `${source} CROSS JOIN LATERAL ${found}`)
+  })
+  const row = `(SELECT * FROM (${found.join(' UNION ALL ')}) AS c ORDER BY _op_choice LIMIT 1) AS b`
+  return mergedRows(shape, merged, `${source} CROSS JOIN LATERAL ${row}`)
 }
 
 /** Generated columns are computed over the merged row, so it is named first. */
@@ -196,4 +209,15 @@ function notExcluded(shape: TableShape, parameters: AddedParameters): string {
   const fields = shape.keys.map((_, index) => `x.k${index}`)
   const sources = fields.map((_, index) => `k${index}`)
   return `(${names.join(', ')}) NOT IN (SELECT ${fields.join(', ')} FROM unnest(${arrays.join(', ')}) AS x(${sources.join(', ')}))`
+}
+
+/** Main's own versions of the rows that are pending, found by key. */
+export function replacedQuery(shape: CarryShape, parameters: AddedParameters): string {
+  const { table, keys } = shape.table
+  const arrays = keys.map((key, index) =>
+    parameters.add({ kind: 'excluded', table: table.name, key: index }, arrayType(key)),
+  )
+  const names = keys.map((_, index) => `k${index}`).join(', ')
+  const on = keys.map((key, index) => `b.${ident(key)} = k.k${index}`).join(' AND ')
+  return `SELECT b.* FROM unnest(${arrays.join(', ')}) AS k(${names}) CROSS JOIN LATERAL (SELECT * FROM ${table.name} AS b WHERE ${on} OFFSET 0) AS b`
 }

@@ -5,9 +5,20 @@ export interface TopLeaf {
   /** End of the select list: before FROM, or where the list ends without one. */
   readonly listEnd: number
   /** The condition after WHERE; without one, where a WHERE goes. */
-  readonly where: { readonly start: number; readonly end: number } | { readonly at: number }
+  readonly where: ByteRange | { readonly at: number }
   /** Bytes of the word TABLE in `TABLE t`, which takes no WHERE. */
-  readonly tableWord: { readonly start: number; readonly end: number } | undefined
+  readonly tableWord: ByteRange | undefined
+  readonly list: ByteRange
+  /** What follows each of these words, up to the next clause. */
+  readonly from: ByteRange | undefined
+  readonly having: ByteRange | undefined
+  /** ORDER BY and all that follows, with these words. */
+  readonly tail: ByteRange
+}
+
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
 }
 
 const afterWhere: ReadonlySet<string> = new Set([
@@ -20,6 +31,7 @@ const afterWhere: ReadonlySet<string> = new Set([
   'FETCH',
   'FOR',
 ])
+const clauseWords: ReadonlySet<string> = new Set(['FROM', 'WHERE', ...afterWhere])
 const setOperations: ReadonlySet<string> = new Set(['UNION', 'INTERSECT', 'EXCEPT'])
 
 /**
@@ -77,24 +89,42 @@ class LeafFinder {
     const first = this.#text(from)
     if (first === '(') return this.query(from + 1, this.#closing(from, to))
     if (first !== 'SELECT' && first !== 'TABLE') return false
-    const depth = this.#depth(from)
-    let list: number | undefined
-    let where: number | undefined
-    let end = to
-    for (let index = from + 1; index < to && end === to; index++) {
-      if (this.#depth(index) !== depth) continue
-      if (this.#isOne(index, afterWhere) && this.#text(index - 1) !== 'WITHIN') end = index
-      else if (this.#map.isKeyword(index, 'FROM') && this.#text(index - 1) !== 'DISTINCT') list ??= index
-      else if (this.#map.isKeyword(index, 'WHERE')) where ??= index
-    }
-    const endByte = this.#endOf(end - 1)
+    const clauses = this.#clauses(from, to)
+    const firstOf = (...words: readonly string[]): number =>
+      Math.min(to, ...words.flatMap((word) => clauses.get(word) ?? []))
+    const afterFrom = firstOf('WHERE', ...afterWhere)
+    const afterCondition = firstOf(...afterWhere)
+    const sorted = firstOf('WINDOW', 'ORDER', 'LIMIT', 'OFFSET', 'FETCH', 'FOR')
+    const [fromAt, where, having] = ['FROM', 'WHERE', 'HAVING'].map((word) => clauses.get(word))
+    const listEnd = this.#endOf((fromAt ?? afterFrom) - 1)
+    const range = (word: number | undefined, end: number): ByteRange | undefined =>
+      word === undefined ? undefined : { start: this.#endOf(word), end: this.#endOf(end - 1) }
     const word = this.#map.tokens[from]!
     this.#leaves.push({
-      listEnd: this.#endOf((list ?? where ?? end) - 1),
-      where: where === undefined ? { at: endByte } : { start: this.#endOf(where), end: endByte },
+      listEnd,
+      list: { start: word.end, end: listEnd },
+      where: range(where, afterCondition) ?? { at: this.#endOf(afterCondition - 1) },
       tableWord: first === 'TABLE' ? { start: word.start, end: word.end } : undefined,
+      from: range(fromAt, afterFrom),
+      having: range(having, sorted),
+      tail: { start: this.#endOf(sorted - 1), end: this.#endOf(to - 1) },
     })
     return true
+  }
+
+  /** Token of the first of each clause's word at the part's own depth. */
+  #clauses(from: number, to: number): ReadonlyMap<string, number> {
+    const depth = this.#depth(from)
+    const found = new Map<string, number>()
+    for (let index = from + 1; index < to; index++) {
+      if (this.#depth(index) !== depth || !this.#isOne(index, clauseWords)) continue
+      const text = this.#text(index)!
+      const before = this.#text(index - 1)
+      const isOperator =
+        (text === 'GROUP' && before === 'WITHIN') || (text === 'FROM' && before === 'DISTINCT')
+      if (!isOperator && !found.has(text)) found.set(text, index)
+    }
+    return found
   }
 
   #closing(open: number, to: number): number {
