@@ -64,10 +64,15 @@ describeEachPostgres('reading main with pending rows over it', (version) => {
   const coverage = (): Coverage => ({ site, ...(overlay.floor && { floor: overlay.floor }) })
   const read = async (
     sql: string,
-    options: { readonly values?: readonly unknown[]; readonly pin?: OverlayPin; readonly before?: () => void } = {},
+    options: {
+      readonly values?: readonly unknown[]
+      readonly pin?: OverlayPin
+      readonly before?: () => void
+    } = {},
   ) => {
     const { values = [], pin, before } = options
-    return (await overlay.query(node(before), sql, values, { coverage: coverage(), ...(pin && { pin }) })).rows
+    return (await overlay.query(node(before), sql, values, { coverage: coverage(), ...(pin && { pin }) }))
+      .rows
   }
   const record = (...operations: readonly Operation[]): number => {
     const added = journal.add(...operations)
@@ -102,7 +107,9 @@ describeEachPostgres('reading main with pending rows over it', (version) => {
     expect(await read('SELECT id FROM run', { pin })).toEqual([{ id: 1 }])
     record(insert(2), update(1, { status: 'completed' }))
     overlay.takeOut([early])
-    expect(await read('SELECT id, status FROM run ORDER BY id', { pin })).toEqual([{ id: 1, status: 'running' }])
+    expect(await read('SELECT id, status FROM run ORDER BY id', { pin })).toEqual([
+      { id: 1, status: 'running' },
+    ])
     await onNode('COMMIT')
     pin.release()
     expect(overlay.floor).toEqual({ epoch, seq: early })
@@ -152,9 +159,12 @@ describeEachPostgres('reading main with pending rows over it', (version) => {
     record(update(3, { note: 'pending' }))
     record(update(2, { size: '5' }))
     let rounds = 0
-    const rows = await read(`SELECT id, size::integer, note FROM run WHERE status = 'running' ORDER BY size DESC LIMIT 2`, {
-      before: () => rounds++,
-    })
+    const rows = await read(
+      `SELECT id, size::integer, note FROM run WHERE status = 'running' ORDER BY size DESC LIMIT 2`,
+      {
+        before: () => rounds++,
+      },
+    )
     expect(rows).toEqual([
       { id: 3, size: 30, note: 'pending' },
       { id: 1, size: 10, note: null },
@@ -172,14 +182,17 @@ describeEachPostgres('reading main with pending rows over it', (version) => {
     record(update(1, { status: 'completed' }))
     expect(await read('SELECT status, note FROM run')).toEqual([{ status: 'completed', note: 'before' }])
     await onNode(`UPDATE run SET note = 'by another site'`)
-    expect(await read('SELECT status, note FROM run')).toEqual([{ status: 'completed', note: 'by another site' }])
+    expect(await read('SELECT status, note FROM run')).toEqual([
+      { status: 'completed', note: 'by another site' },
+    ])
     await onNode('DELETE FROM run')
     expect(await read('SELECT status, note FROM run')).toEqual([])
   })
 
   it.each(['rejected', 'parked'] as const)('N20: what is %s stays visible with that state', async (state) => {
     await onNode('INSERT INTO run (id) VALUES (2)')
-    for (const seq of [record(insert(1)), record(update(2, { status: 'completed' }))]) journal.setState(seq, state)
+    for (const seq of [record(insert(1)), record(update(2, { status: 'completed' }))])
+      journal.setState(seq, state)
     expect(await read('SELECT id, status FROM run ORDER BY id')).toEqual([
       { id: 1, status: 'running' },
       { id: 2, status: 'completed' },

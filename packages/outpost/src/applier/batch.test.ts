@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import type { TransactionState } from '../transaction/state.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
+import { BatchBuilder, type BatchFacts } from './batch.ts'
+import { batchLimits } from './batch-size.ts'
+
+interface Facts {
+  readonly states?: Readonly<Record<Seq, TransactionState>>
+  readonly waiting?: readonly Seq[]
+  readonly redriven?: readonly Seq[]
+}
+
+function record(seq: Seq, dependsOn: readonly Seq[] = [], key = `pk|public.unit|${seq}`): TransactionRecord {
+  return {
+    seq,
+    epoch: 'e',
+    id: `id-${seq}`,
+    operations: [{ kind: 'insert', table: 'public.unit', row: { id: String(seq) } }],
+    digest: '00',
+    writes: [key],
+    references: [],
+    dependsOn,
+    catalogVersion: '',
+    flags: [],
+    bufferedAtMs: 0,
+  }
+}
+
+function batchOf(records: readonly TransactionRecord[], { states = {}, waiting = [], redriven = [] }: Facts) {
+  const facts: BatchFacts = {
+    stateOf: (seq) => states[seq] ?? 'buffered',
+    isWaiting: (seq) => waiting.includes(seq),
+    isLastAttempt: () => false,
+    isRedriven: (seq) => redriven.includes(seq),
+    epochOf: ({ epoch }) => epoch,
+  }
+  const builder = new BatchBuilder(batchLimits.largest, facts)
+  for (const each of records) builder.add(each)
+  const { transactions, parked } = builder.finish()
+  return { sent: transactions.map(({ seq, dependsOn }) => ({ seq, dependsOn })), parked }
+}
+
+describe('BatchBuilder', () => {
+  it('N9: sends a transaction with the seqs that it depends on and that go with it', () => {
+    const { sent } = batchOf([record(2), record(3, [1, 2])], { states: { 1: 'applied' } })
+    expect(sent).toEqual([
+      { seq: 2, dependsOn: [] },
+      { seq: 3, dependsOn: [2] },
+    ])
+  })
+
+  it('N9: parks what depends on a rejected or parked transaction, and the cone behind it', () => {
+    const { sent, parked } = batchOf([record(3, [1]), record(4, [3]), record(5, [2]), record(6)], {
+      states: { 1: 'rejected', 2: 'parked' },
+    })
+    expect(sent.map(({ seq }) => seq)).toEqual([6])
+    expect(parked).toEqual([
+      { seq: 3, by: [1] },
+      { seq: 4, by: [3] },
+      { seq: 5, by: [2] },
+    ])
+  })
+
+  it('N9: what depends on a waiting transaction stays behind with it, and is not parked', () => {
+    const { sent, parked } = batchOf([record(1), record(2, [1]), record(3, [2]), record(4)], { waiting: [1] })
+    expect(sent.map(({ seq }) => seq)).toEqual([4])
+    expect(parked).toEqual([])
+  })
+
+  it('N9: what follows a lost transaction on the same row waits for it, though it was made when that was applied', () => {
+    const { sent } = batchOf([record(1, [], 'pk|public.unit|a'), record(2, [], 'pk|public.unit|a')], {
+      redriven: [1],
+    })
+    expect(sent).toEqual([
+      { seq: 1, dependsOn: [] },
+      { seq: 2, dependsOn: [1] },
+    ])
+  })
+
+  it('N12: one transaction always goes, however small the batch', () => {
+    const builder = new BatchBuilder(batchLimits.smallest, {
+      stateOf: () => 'buffered',
+      isWaiting: () => false,
+      isLastAttempt: () => false,
+      isRedriven: () => false,
+      epochOf: ({ epoch }) => epoch,
+    })
+    expect([builder.add(record(1)), builder.add(record(2))]).toEqual([true, false])
+    expect(builder.finish()).toMatchObject({ transactions: [{ seq: 1 }], isFull: true })
+  })
+})
