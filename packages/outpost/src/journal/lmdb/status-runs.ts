@@ -9,6 +9,26 @@ export type StatusRuns = readonly StatusChange[]
  * is still told), except that a return to `buffered` starts afresh.
  */
 export function spliceRuns(runs: StatusRuns, change: StatusChange): StatusRuns {
+  // The neighbours on both sides are taken along, because they may join with what changes.
+  const start = firstFrom(runs, change.from - 1)
+  let end = start
+  while (end < runs.length && runs[end]!.from <= change.to + 1) end += 1
+  return [...runs.slice(0, start), ...changed(runs.slice(start, end), change), ...runs.slice(end)]
+}
+
+/** Index of the first run that ends at or after this seq. */
+function firstFrom(runs: StatusRuns, seq: Seq): number {
+  let low = 0
+  let high = runs.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (runs[middle]!.to < seq) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function changed(runs: StatusRuns, change: StatusChange): StatusRuns {
   const result: StatusChange[] = []
   let uncovered = change.from
   const cover = (through: Seq, before: TransactionStatus | undefined) => {
@@ -33,7 +53,8 @@ export function spliceRuns(runs: StatusRuns, change: StatusChange): StatusRuns {
 }
 
 export function statusAt(runs: StatusRuns, seq: Seq): TransactionStatus | undefined {
-  return runs.find((run) => run.from <= seq && seq <= run.to)?.status
+  const run = runs[firstFrom(runs, seq)]
+  return run !== undefined && run.from <= seq ? run.status : undefined
 }
 
 function merge(before: TransactionStatus | undefined, after: TransactionStatus): TransactionStatus {
@@ -48,5 +69,8 @@ function push(runs: StatusChange[], run: StatusChange): void {
 }
 
 function isSame(one: TransactionStatus, other: TransactionStatus): boolean {
-  return one === other || JSON.stringify(one) === JSON.stringify(other)
+  if (one === other) return true
+  if (one.state !== other.state || one.appliedAtMs !== other.appliedAtMs || one.detail !== other.detail)
+    return false
+  return JSON.stringify(one) === JSON.stringify(other)
 }
