@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort, isAlive, waitFor } from '@outpost/lab'
+import { freePort, isAlive, isFree, waitFor } from '@outpost/lab'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { run } from '../command/run.ts'
@@ -149,6 +149,7 @@ describe('npm start -- --json --no-night', { timeout: 180_000 }, () => {
     })
 
     await interrupt(child)
+    // One line on stdout for as long as it ran.
     expect(stdout().trim().split('\n')).toHaveLength(1)
     for (const each of [demo.main.pid, demo.observatory.pid, pid]) expect(await isAlive(each)).toBe(false)
     expect(readdirSync(temporary).filter((name) => name.startsWith('outpost-lab-'))).toEqual([])
@@ -177,6 +178,9 @@ describe('npm start -- --json --no-night', { timeout: 180_000 }, () => {
     await waitFor(async () => !(await isAlive(demo.main.pid)) && !(await isAlive(demo.observatory.pid)), {
       what: 'the end of both sites',
     })
+    for (const { database_url: url } of [demo.main, demo.observatory]) {
+      await waitFor(() => isFree(Number(new URL(url).port)), { what: `the end of the server at ${url}` })
+    }
     const second = await start('--dir', folder, '--port', base)
     expect(await newest(second.demo.observatory)).toMatchObject([{ id: unit.id }])
   })

@@ -60,7 +60,7 @@ export function tryCommands(
     },
     { comment: 'restore the link', command: `curl -sS -X POST ${link.url}/restore` },
     {
-      comment: 'see it on main',
+      comment: 'see it on main, a moment later',
       command: `curl -sS -H 'Authorization: Bearer ${main.token}' '${main.url}/${newest}'`,
     },
   ]

@@ -3,11 +3,12 @@ import type { Cleanup } from './cleanup.ts'
 import type { DemoFolder } from './folder.ts'
 import { notePid } from './leftover-site.ts'
 import type { DemoPorts } from './ports.ts'
+import { siteRoles } from './prepare-main.ts'
 import { siteProcess } from './site-process.ts'
 
 export type SiteName = 'main' | 'observatory'
 
-/** The main database of the demo; PostgreSQL's own superuser, because the demo trusts whoever is on this machine. */
+/** What a visitor of the demo connects to; the superuser, because the demo trusts whoever is on this machine. */
 export const demoDatabase = { user: 'postgres', database: 'ops_db' } as const
 
 /** Counted from the start of its process, which waits for the servers first. */
@@ -59,6 +60,7 @@ function superviseSites(
   gate: Promise<void>,
 ): Readonly<Record<SiteName, SupervisedProcess>> {
   const { secretKey } = folder.settings
+  const { database } = demoDatabase
   const supervise = (name: SiteName, options: Parameters<typeof siteProcess>[0]) =>
     new SupervisedProcess({
       name: `The ${name} site`,
@@ -72,7 +74,7 @@ function superviseSites(
       name: 'main',
       type: 'main',
       port: ports.mainSite,
-      main: { port: ports.mainDatabase, ...demoDatabase },
+      main: { port: ports.mainDatabase, user: siteRoles.main, database },
       folder: folder.siteFolder('main'),
       secretKey,
     }),
@@ -80,8 +82,8 @@ function superviseSites(
       name: 'observatory',
       type: 'secondary',
       port: ports.observatorySite,
-      main: { port: ports.link, ...demoDatabase },
-      local: { port: ports.replicaDatabase, ...demoDatabase },
+      main: { port: ports.link, user: siteRoles.observatory, database },
+      local: { port: ports.replicaDatabase, user: siteRoles.observatory, database },
       folder: folder.siteFolder('observatory'),
       secretKey,
     }),

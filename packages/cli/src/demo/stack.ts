@@ -52,7 +52,12 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   try {
     return await startAll(options, cleanup)
   } catch (error) {
-    await cleanup.run()
+    await cleanup.run().catch((second: unknown) => {
+      throw new AggregateError(
+        [error, second],
+        `${String(error)}; and undoing the start failed: ${String(second)}`,
+      )
+    })
     throw error
   }
 }

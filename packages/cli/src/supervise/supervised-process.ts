@@ -145,7 +145,10 @@ export class SupervisedProcess {
       // Only the last minute decides; the list must not grow with the age of the demo.
       if (this.#startedAtMs.length > 1_000) this.#startedAtMs.shift()
       this.#state = { kind: 'starting', pid: child.pid ?? null }
-      void this.#options.gate?.then(() => child.connected && child.send(goMessage))
+      void this.#options.gate?.then(() => {
+        // A child that died meanwhile is told of by its exit, not by a message that did not arrive.
+        if (child.connected) child.send(goMessage, () => undefined)
+      })
       return exitOf(child).then((death) => {
         this.#child = undefined
         return death
