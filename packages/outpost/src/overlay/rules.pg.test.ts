@@ -206,6 +206,9 @@ describeEachPostgres('reading main with pending rows over it', (version) => {
     await onNode(`INSERT INTO run (id, note) VALUES (1, 'of main')`)
     expect(await read('SELECT id, note FROM run')).toEqual([{ id: 1, note: 'of main' }])
     expect(await read('SELECT id, note FROM run WHERE id = 1')).toEqual([{ id: 1, note: 'of main' }])
+    expect(await read('SELECT note FROM run ORDER BY note')).toEqual([{ note: 'of main' }])
+    expect(await read('SELECT note FROM run ORDER BY id LIMIT 5')).toEqual([{ note: 'of main' }])
+    expect(await read('SELECT count(*)::integer AS n FROM run')).toEqual([{ n: 1 }])
     journal.setState(record(update(1, { status: 'aborted' })), 'parked')
     expect(await read('SELECT id, status, note FROM run')).toEqual([
       { id: 1, status: 'aborted', note: 'of main' },

@@ -142,7 +142,11 @@ export class RunningSite implements Site {
     const { journal, overlay, dependencies } = this.#parts
     this.#lineage = readLineage(journal.getFact(lineageFact))
     const taken = newestTakenOut(journal)
-    if (taken !== undefined) overlay.takeOut([taken])
+    if (taken !== undefined) {
+      // Only what was held is proven when it leaves, so it is held for a moment.
+      overlay.fold(await journal.getMany([taken]))
+      overlay.takeOut([taken])
+    }
     journal.onDurable((records) => {
       overlay.fold(records)
       for (const record of records) dependencies.add(record)
@@ -197,6 +201,7 @@ export class RunningSite implements Site {
     options: ReadOptions = {},
   ): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined> {
     await this.#waitFor(options.token)
+    await this.#parts.journal.catchUp()
     const found = resolveTable(this.catalog, table)
     return await readRowByKey(
       found,

@@ -25,7 +25,9 @@ export class TableCarry {
   constructor(items: ImageItems, columnNames: ReadonlySet<string> | undefined) {
     this.#items = items
     this.#inserts = new RowArray(items, columnNames)
-    this.#guarded = new RowArray(items, columnNames)
+    // Their leg compares keys with main's, whatever columns the statement names.
+    const keyNames = items.shape.keys.map((key) => key.column.name)
+    this.#guarded = new RowArray(items, columnNames && new Set([...columnNames, ...keyNames]))
     this.#excluded = items.shape.keys.map((key) => new ValueArray(items, key))
   }
 
