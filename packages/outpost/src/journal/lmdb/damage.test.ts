@@ -1,7 +1,7 @@
 import { cp, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../clock/clock.ts'
 import { isOutpostError } from '../../errors/outpost-error.ts'
 import { sampleDraft } from '../sample-draft.spec-suite.ts'
@@ -109,8 +109,16 @@ describe(`damaged journals, seed ${seed}`, () => {
 })
 
 describe('unusable folders', () => {
+  let folder: string
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'outpost-folder-'))
+  })
+
+  afterEach(() => rm(folder, { recursive: true, force: true }))
+
   it('a path that is a file is config_invalid', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'outpost-folder-')), 'file')
+    const path = join(folder, 'file')
     await writeFile(path, '')
     await expect(openLmdbJournal({ path, clock: systemClock })).rejects.toMatchObject({
       code: 'config_invalid',
@@ -129,8 +137,7 @@ describe('unusable folders', () => {
   })
 
   it('reading where there is no journal is config_invalid and makes none', async () => {
-    const path = await mkdtemp(join(tmpdir(), 'outpost-folder-'))
-    await expect(readLmdbJournal(path)).rejects.toMatchObject({ code: 'config_invalid' })
-    await expect(stat(join(path, 'data.mdb'))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(readLmdbJournal(folder)).rejects.toMatchObject({ code: 'config_invalid' })
+    await expect(stat(join(folder, 'data.mdb'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })
