@@ -1,25 +1,38 @@
-// `npm run check`: format, lint, types, unit tests and docs drift, each with its time; stops at the first failure.
-import { spawnSync } from 'node:child_process'
+// `npm run check`: format, lint, types, unit tests and docs drift, in two lanes side by side; each step with its time.
+import { spawn } from 'node:child_process'
 
-const steps = [
-  ['format and lint', 'npx', ['--no-install', 'biome', 'check', '--error-on-warnings', '.']],
-  ['types', 'npx', ['--no-install', 'tsc', '-b']],
-  ['types of tests', 'npx', ['--no-install', 'tsc', '-p', 'tsconfig.test.json']],
+const lanes = [
   [
-    'type-aware lint',
-    'npx',
-    ['--no-install', 'eslint', '--cache', '--cache-location', 'node_modules/.cache/eslint/', '.'],
+    ['format and lint', 'biome', ['check', '--error-on-warnings', '.']],
+    ['types', 'tsc', ['-b']],
+    ['types of tests', 'tsc', ['-p', 'tsconfig.test.json']],
   ],
-  ['unit tests and docs drift', 'npx', ['--no-install', 'vitest', 'run', '--project', 'unit']],
+  [
+    ['unit tests and docs drift', 'vitest', ['run', '--project', 'unit']],
+    ['type-aware lint', 'eslint', ['--cache', '--cache-location', 'node_modules/.cache/eslint/', '.']],
+  ],
 ]
 
-for (const [name, command, args] of steps) {
+/** Runs one step and prints what it said only when it failed. */
+async function runStep([name, command, args]) {
   const startedAt = performance.now()
-  const result = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('npx', ['--no-install', command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = []
+  child.stdout.on('data', (bytes) => output.push(bytes))
+  child.stderr.on('data', (bytes) => output.push(bytes))
+  const code = await new Promise((resolve) => child.on('close', resolve))
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  if (result.status !== 0) {
-    process.stdout.write(`✗ ${name} (${seconds} s)\n${result.stdout}${result.stderr}\n`)
-    process.exit(1)
-  }
-  process.stdout.write(`✓ ${name} (${seconds} s)\n`)
+  const isGood = code === 0
+  process.stdout.write(`${isGood ? '✓' : '✗'} ${name} (${seconds} s)\n`)
+  if (!isGood) process.stdout.write(`${Buffer.concat(output)}\n`)
+  return isGood
 }
+
+const results = await Promise.all(
+  lanes.map(async (lane) => {
+    let isGood = true
+    for (const step of lane) isGood = (await runStep(step)) && isGood
+    return isGood
+  }),
+)
+process.exit(results.every(Boolean) ? 0 : 1)
