@@ -43,6 +43,7 @@ type Attempt =
  */
 export class MergedReads {
   readonly #options: MergedReadsOptions
+  readonly #withoutNames = new Set<NodeName>()
 
   constructor(options: MergedReadsOptions) {
     this.#options = options
@@ -131,6 +132,31 @@ export class MergedReads {
     return { site: siteName, ...(lineage && { lineage }), ...(floor && { floor }) }
   }
 
+  /**
+   * Behind a transaction-mode pooler the next transaction has another backend, where the name of a prepared statement
+   * means nothing (pgbouncer before 1.21). A node that says so is asked without names from then on.
+   */
+  async #ask(
+    node: NodePool,
+    sql: string,
+    values: readonly unknown[],
+    timeoutMs: number,
+    coverage: Coverage,
+  ): Promise<MergedRead> {
+    const usesNames = !this.#withoutNames.has(node.name)
+    try {
+      return await node.run(
+        timeoutMs,
+        (client) => this.#options.overlay.query(executorOf(client, usesNames), sql, values, { coverage }),
+        { insists: true },
+      )
+    } catch (error) {
+      if (!usesNames || !nameErrors.has((error as { code?: unknown }).code)) throw error
+      this.#withoutNames.add(node.name)
+      return await this.#ask(node, sql, values, timeoutMs, coverage)
+    }
+  }
+
   async #try(
     node: NodePool,
     sql: string,
@@ -139,12 +165,7 @@ export class MergedReads {
     coverage: Coverage,
   ): Promise<Attempt> {
     try {
-      const read = await node.run(
-        timeoutMs,
-        (client) => this.#options.overlay.query(executorOf(client), sql, values, { coverage }),
-        { insists: true },
-      )
-      return { kind: 'served', read }
+      return { kind: 'served', read: await this.#ask(node, sql, values, timeoutMs, coverage) }
     } catch (error) {
       if (
         error instanceof OutpostError &&
@@ -160,11 +181,15 @@ export class MergedReads {
   }
 }
 
+/** The name is known on this backend already, or not any more. */
+const nameErrors: ReadonlySet<unknown> = new Set(['42P05', '26000'])
+
 /** A pg client as the overlay sees it. */
-export function executorOf(client: pg.PoolClient): NodeExecutor {
+export function executorOf(client: pg.PoolClient, usesNames = true): NodeExecutor {
   return {
     query: async ({ text, values, name, rowMode }) => {
-      const config = { text, values: [...values], ...(name && { name }), ...(rowMode && { rowMode }) }
+      const named = usesNames && name !== undefined
+      const config = { text, values: [...values], ...(named && { name }), ...(rowMode && { rowMode }) }
       const result = await client.query(config)
       return { rows: result.rows, fields: result.fields, rowCount: result.rowCount }
     },
