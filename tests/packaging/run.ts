@@ -9,9 +9,15 @@ export interface Ran {
 const timeoutMs = 90_000
 
 /** Runs a program to its end, at most 90 seconds; a failure is an answer, not an exception. */
-export function run(command: string, parameters: readonly string[], folder: string): Promise<Ran> {
+export function run(
+  command: string,
+  parameters: readonly string[],
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   return new Promise((resolve) => {
-    const options = { cwd: folder, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024, env: plainEnvironment() }
+    const env = { ...plainEnvironment(), ...environment }
+    const options = { cwd: folder, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024, env }
     execFile(command, [...parameters], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr })
     })
