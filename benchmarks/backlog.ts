@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { messageOf, spawnNode } from './node-child.ts'
+import { endChild, messageOf, spawnNode } from './node-child.ts'
 import type { Stage } from './stage.ts'
 
 export interface BacklogOptions {
@@ -54,6 +54,7 @@ export async function fillJournal(stage: Stage, options: BacklogOptions): Promis
     cwd: stage.folder,
     logPath,
   })
+  stage.stopsFirst(() => endChild(child))
   child.on('message', (message) => {
     if (typeof message === 'string') onProgress(message)
   })

@@ -2,7 +2,7 @@ import { Client } from 'pg'
 import { type BenchmarkOptions, sizeFor } from './benchmark.ts'
 import { drain } from './drain.ts'
 import { atLeast, type Row, rowOf } from './row.ts'
-import { type Stage, startStage } from './stage.ts'
+import { type Stage, withStage } from './stage.ts'
 import { median } from './statistics.ts'
 
 const sizes = {
@@ -15,8 +15,7 @@ const roundTripMs = 250
 /** The backlog of an outage over a long link: batches of one CALL against a statement at a time. */
 export async function drainDelayed({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const { transactions, rounds, loopTransactions } = sizeFor(scale, sizes)
-  const stage = await startStage(scale)
-  try {
+  return await withStage(scale, {}, async (stage) => {
     const product: number[] = []
     const loop: number[] = []
     for (let round = 1; round <= rounds; round += 1) {
@@ -35,9 +34,7 @@ export async function drainDelayed({ scale, onProgress }: BenchmarkOptions): Pro
         goal: atLeast(5_000),
       }),
     ]
-  } finally {
-    await stage.stop()
-  }
+  })
 }
 
 /**

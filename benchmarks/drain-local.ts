@@ -1,7 +1,7 @@
 import { type BenchmarkOptions, sizeFor } from './benchmark.ts'
 import { drain } from './drain.ts'
 import { atLeast, type Row, rowOf } from './row.ts'
-import { type Stage, startStage } from './stage.ts'
+import { type Stage, withStage } from './stage.ts'
 import { median } from './statistics.ts'
 
 const sizes = {
@@ -16,8 +16,7 @@ const columns =
 /** What exactly-once costs where the network costs nothing: the same rows by the fastest plain statements. */
 export async function drainLocal({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const { transactions, rounds } = sizeFor(scale, sizes)
-  const stage = await startStage(scale)
-  try {
+  return await withStage(scale, {}, async (stage) => {
     const product: number[] = []
     const plain: number[] = []
     for (let round = 1; round <= rounds; round += 1) {
@@ -35,9 +34,7 @@ export async function drainLocal({ scale, onProgress }: BenchmarkOptions): Promi
         goal: atLeast(0.3),
       }),
     ]
-  } finally {
-    await stage.stop()
-  }
+  })
 }
 
 /** Takes the drained rows away and inserts them again, over the same connection, keys and indexes. */

@@ -5,7 +5,7 @@ import { NightRequests } from './night-requests.ts'
 import { openLoop } from './open-loop.ts'
 import { atMost, type Row, rowOf, shown } from './row.ts'
 import { type Service, startService, untilAnswering } from './service.ts'
-import { type Stage, startStage } from './stage.ts'
+import { type Stage, withStage } from './stage.ts'
 import { median, percentile } from './statistics.ts'
 
 const sizes = {
@@ -20,23 +20,22 @@ const sizes = {
  */
 export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const size = sizeFor(scale, sizes)
-  const stage = await startStage(scale, { isLinked: false })
-  const empty = await startEmptyRoute(stage)
-  const service = await startService(stage)
-  try {
+  return await withStage(scale, { isLinked: false }, async (stage) => {
+    const empty = await startEmptyRoute(stage)
+    const service = await startService(stage)
     await untilAnswering(service)
     const night = new NightRequests(stage)
-    const baseline: number[][] = []
-    const product: number[][] = []
+    const baseline: (readonly number[])[] = []
+    const product: (readonly number[])[] = []
     for (let round = 1; round <= size.rounds; round += 1) {
       onProgress(`round ${round}/${size.rounds}: ${size.perSecond} requests/s for ${size.seconds} s each`)
       const bodies = new NightRequests(stage)
       const toEmpty = () => ({ ...bodies.next(), path: '/', status: 200, onAnswer: () => undefined })
-      baseline.push(await openLoop({ ...size, target: empty.target, next: toEmpty }))
+      baseline.push(await openLoop({ ...size, target: empty, next: toEmpty }))
       product.push(await openLoop({ ...size, target: targetOf(service), next: () => night.next() }))
       onProgress(`empty route ${describe(baseline.at(-1)!)}; service ${describe(product.at(-1)!)}`)
     }
-    const at = (share: number, rounds: readonly number[][]) =>
+    const at = (share: number, rounds: readonly (readonly number[])[]) =>
       median(rounds.map((latencies) => percentile(latencies, share)))
     return (
       [
@@ -52,11 +51,7 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
         goal,
       }),
     )
-  } finally {
-    await service.stop()
-    await empty.stop()
-    await stage.stop()
-  }
+  })
 }
 
 function targetOf({ host, port, headers }: Service) {
@@ -76,9 +71,10 @@ async function startEmptyRoute(stage: Stage) {
     cwd: stage.folder,
     logPath,
   })
+  stage.stopsFirst(() => endChild(child))
   const hasPort = (message: unknown): message is { port: number } =>
     typeof message === 'object' && message !== null && 'port' in message
   const { port } = await messageOf(child, logPath, hasPort)
   const headers = { authorization: `Bearer ${stage.token}` }
-  return { target: { host: '127.0.0.1', port, headers }, stop: () => endChild(child) }
+  return { host: '127.0.0.1', port, headers }
 }

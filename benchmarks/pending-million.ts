@@ -7,7 +7,7 @@ import type { HttpConnection } from './http-connection.ts'
 import { NightRequests } from './night-requests.ts'
 import { atMost, atMostValue, type Goal, type Row, rowOf } from './row.ts'
 import { type Service, startService, untilAnswering } from './service.ts'
-import { type Stage, startStage } from './stage.ts'
+import { type Stage, withStage } from './stage.ts'
 import { median } from './statistics.ts'
 
 const sizes = {
@@ -28,9 +28,8 @@ interface Measured {
  */
 export async function pendingMillion({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const { transactions, requests, rounds } = sizeFor(scale, sizes)
-  const stage = await startStage(scale)
-  const opened: Measured[] = []
-  try {
+  return await withStage(scale, {}, async (stage) => {
+    const opened: Measured[] = []
     await learn(stage, ['empty', 'full'])
     stage.link.cut()
     const folder = join(stage.folder, 'full')
@@ -80,13 +79,7 @@ export async function pendingMillion({ scale, onProgress }: BenchmarkOptions): P
       rowFor('append over HTTP, p50 (ms)', ...appends.medians(), atMost(1.5)),
       rowFor('read by id over HTTP, p50 (ms)', ...reads.medians(), atMost(1.5)),
     ]
-  } finally {
-    for (const { service, memory } of opened) {
-      memory.stop()
-      await service.stop()
-    }
-    await stage.stop()
-  }
+  })
 }
 
 /** Medians of two sites that are asked in turn. */
@@ -121,7 +114,9 @@ async function start(stage: Stage, site: string): Promise<Measured> {
   const service = await startService(stage, {
     name: site,
     onSpawn: (pid) => {
-      memory = new MemoryWatch(pid)
+      const watch = new MemoryWatch(pid)
+      stage.stopsFirst(async () => watch.stop())
+      memory = watch
     },
   })
   await untilAnswering(service, 120_000)

@@ -4,7 +4,7 @@ import { NightRequests } from './night-requests.ts'
 import { openLoop } from './open-loop.ts'
 import { atMost, type Goal, type Row, rowOf, shown } from './row.ts'
 import { type Service, startService, untilAnswering } from './service.ts'
-import { startStage } from './stage.ts'
+import { withStage } from './stage.ts'
 import { percentile } from './statistics.ts'
 
 const sizes = {
@@ -29,9 +29,8 @@ interface Followed {
  */
 export async function roundTrips({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const size = sizeFor(scale, sizes)
-  const stage = await startStage(scale)
-  const service = await startService(stage)
-  try {
+  return await withStage(scale, {}, async (stage) => {
+    const service = await startService(stage)
     await untilAnswering(service)
     stage.link.delay(roundTripMs)
     const night = new NightRequests(stage)
@@ -64,10 +63,7 @@ export async function roundTrips({ scale, onProgress }: BenchmarkOptions): Promi
       row('replicated', 'p50', percentile(replicated, 0.5), atMost(3)),
       row('replicated', 'p99', percentile(replicated, 0.99), shown),
     ]
-  } finally {
-    await service.stop()
-    await stage.stop()
-  }
+  })
 }
 
 function row(state: string, name: string, valueMs: number, goal: Goal): Row {

@@ -8,7 +8,7 @@ import { HttpConnection } from './http-connection.ts'
 import { endChild, messageOf, spawnNode } from './node-child.ts'
 import type { Stage } from './stage.ts'
 
-/** The service of a secondary site in its own process, as `outpost serve` runs it. */
+/** The service of a secondary site in its own process, as `outpost serve` runs it; the stage stops it at the end. */
 export interface Service {
   readonly host: string
   readonly port: number
@@ -63,14 +63,10 @@ export async function startService(stage: Stage, options: ServiceOptions = {}): 
     cwd: folder,
     logPath,
   })
+  stage.stopsFirst(() => endChild(child))
   onSpawn?.(child.pid!)
   const isReady = (message: unknown): message is string => message === readyMessage
-  try {
-    await messageOf(child, logPath, isReady)
-  } catch (error) {
-    await endChild(child)
-    throw error
-  }
+  await messageOf(child, logPath, isReady)
   const readyAfterMs = performance.now() - startedMs
   const headers = { authorization: `Bearer ${stage.token}` }
   const connect = () => new HttpConnection({ host, port, headers })

@@ -29,41 +29,57 @@ export interface Stage {
   readonly moduleIds: readonly number[]
   /** A connection to main that does not take the link; the stage ends it. */
   readonly onMain: Client
-  stop(): Promise<void>
+  /** Has something stopped before the servers are, in reverse order; stopping twice must do no harm. */
+  stopsFirst(stop: () => Promise<unknown>): void
 }
+
+type Stopping = () => Promise<unknown>
 
 export interface StageOptions {
   /** False: replica and site reach main directly, for what must not share a core with the link. Default true. */
   readonly isLinked?: boolean
 }
 
-export async function startStage(scale: Scale, { isLinked = true }: StageOptions = {}): Promise<Stage> {
-  const folder = await mkdtemp(join(tmpdir(), 'outpost-bench-'))
-  const link = await startLink()
-  const opened: (() => Promise<unknown>)[] = [
-    () => rm(folder, { recursive: true, force: true }),
-    () => link.stop(),
-  ]
-  const stop = async () => {
-    link.restore()
-    for (const close of opened.toReversed()) await close()
-  }
+/** Starts the servers, measures on them, and leaves nothing behind, whatever fails. */
+export async function withStage<Result>(
+  scale: Scale,
+  options: StageOptions,
+  measure: (stage: Stage) => Promise<Result>,
+): Promise<Result> {
+  const opened: Stopping[] = []
   try {
-    const cluster = await startCluster(isLinked ? { through: link } : {})
-    opened.push(() => cluster.stop())
-    const { host, port } = cluster.primary
-    const mainOverLink = isLinked ? await link.forward(siteForward, { host, port }) : { host, port }
-    await cluster.primary.query(`CREATE DATABASE ${database}`)
-    const onMain = await cluster.primary.connect(database)
-    opened.push(() => onMain.end())
-    const token = await install(onMain)
-    await untilReplicaHas(cluster, 'SELECT 1 FROM public.api_token')
-    const facts = await referenceIds(onMain)
-    return { scale, cluster, link, mainOverLink, folder, database, token, onMain, ...facts, stop }
-  } catch (error) {
-    await stop()
-    throw error
+    return await measure(await startStage(scale, options, opened))
+  } finally {
+    for (const stop of opened.toReversed()) await stop()
   }
+}
+
+async function startStage(
+  scale: Scale,
+  { isLinked = true }: StageOptions,
+  opened: Stopping[],
+): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), 'outpost-bench-'))
+  opened.push(() => rm(folder, { recursive: true, force: true }))
+  const link = await startLink()
+  opened.push(() => link.stop())
+  const cluster = await startCluster(isLinked ? { through: link } : {})
+  opened.push(() => cluster.stop())
+  const { host, port } = cluster.primary
+  const mainOverLink = isLinked ? await link.forward(siteForward, { host, port }) : { host, port }
+  await cluster.primary.query(`CREATE DATABASE ${database}`)
+  const onMain = await cluster.primary.connect(database)
+  opened.push(() => onMain.end())
+  const token = await install(onMain)
+  await untilReplicaHas(cluster, 'SELECT 1 FROM public.api_token')
+  const facts = await referenceIds(onMain)
+  const stopsFirst = (stop: Stopping) => void opened.push(stop)
+  // A slow or cut link would only make the stopping slow.
+  stopsFirst(async () => {
+    link.restore()
+    link.delay(0)
+  })
+  return { scale, cluster, link, mainOverLink, folder, database, token, onMain, ...facts, stopsFirst }
 }
 
 /** Resolves with the next moment (monotonic milliseconds) at which the site opens a connection over the link. */
