@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import {
   buildStandby,
+  type Endpoint,
   follow,
   type Link,
   makeLabFolder,
@@ -48,10 +49,14 @@ export class ReplaceableMain {
     this.live = new LiveSite(parts.ground)
   }
 
-  /** Starts everything; the site is not open yet. `mainEndpoint` puts something between the site and main. */
+  /** Starts everything; the site is not open yet. `site` may put something between the site and the servers. */
   static async start(
     pg: PostgresUnderTest,
-    site: (main: PostgresServer) => Promise<Partial<GroundOptions>> = () => Promise.resolve({}),
+    site: (servers: {
+      readonly main: PostgresServer
+      readonly replica: PostgresServer
+      readonly mainLink: Endpoint
+    }) => Promise<Partial<GroundOptions>> = () => Promise.resolve({}),
   ): Promise<ReplaceableMain> {
     const folder = await makeLabFolder()
     const create = (name: string) => PostgresServer.create({ folder, name, binaries: pg.binaries })
@@ -73,7 +78,7 @@ export class ReplaceableMain {
       main,
       replica,
       mainEndpoint: links.main.endpoint(),
-      ...(await site(main)),
+      ...(await site({ main, replica, mainLink: links.main.endpoint() })),
     })
     return new ReplaceableMain({ main, candidates, replica, ground, links, folder })
   }
