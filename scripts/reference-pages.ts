@@ -5,6 +5,7 @@ import { serviceCodes } from '../packages/ops-db-api/src/service-codes.ts'
 import { errorCodes } from '../packages/outpost/src/errors/codes.ts'
 import { refusals } from '../packages/outpost/src/overlay/refusals.ts'
 import { stateDiagram } from '../packages/outpost/src/transaction/state-diagram.ts'
+import { rules } from '../tests/rules/rules.ts'
 
 const made = '<!-- Made from the code by `npm run docs`; edit the tables there. -->'
 
@@ -15,6 +16,7 @@ export function referencePages(): ReadonlyMap<string, string> {
     ['reference/refused-statements.md', refusedPage()],
     ['reference/transaction-states.md', statesPage()],
     ['reference/configuration.md', configurationPage()],
+    ['reference/rules.md', rulesPage()],
   ])
 }
 
@@ -76,6 +78,25 @@ function configurationPage(): string {
   return page('Configuration', [
     'The environment wins over `.env`, which wins over `outpost.yaml`. Everything is checked at start, and every problem is reported at once.',
     table(['variable', 'meaning', 'default'], rows),
+  ])
+}
+
+function rulesPage(): string {
+  const sections = rules.flatMap(({ number, title, prevents, guards }) => [
+    `## ${number}. ${title}`,
+    `Prevents: ${prevents}`,
+    table(
+      ['what is kept', 'where', 'test that fails without it'],
+      guards.map(({ ensures, file, test }) => [
+        ensures,
+        `\`${file}\``,
+        `${test.title}${test.filled ?? ''} (\`${test.file}\`)`,
+      ]),
+    ),
+  ])
+  return page('Rules of the protocol', [
+    'What journal, main, replica and reader must keep to, so that nothing is lost, doubled or served stale. Each rule stands with the failure that there would be without it, the places in the code that keep it, and for each place a test that fails when it is taken out. `npm run rules` takes every one of them out of a copy of the sources and checks that (`-- --only N7` for one rule, `-- --jobs 2` for two at once).',
+    ...sections,
   ])
 }
 

@@ -96,10 +96,14 @@ describeEachPostgres('the applier on a real main', (pg) => {
   })
 
   it('N9: lets a missing reference wait for what brings it, and rejects it at the last attempt', async () => {
-    const site = await open({ retryDelayMs: 300 })
+    let attempts = 0
+    const site = await open({ isStarted: false, retryDelayMs: 300, onBatch: () => attempts++ })
     const id = randomUUID()
     const early = await site.append([file(id)])
     const orphan = await site.append([file(randomUUID())])
+    site.applier.start()
+    await expect.poll(() => attempts).toBeGreaterThan(0)
+    expect(await count('outpost.ledger')).toBe(0)
     await main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by another site')`, [id])
     await site.until('applied', early)
     await site.until('rejected', orphan)

@@ -124,6 +124,15 @@ describeEachPostgres('one CALL of the apply procedure', (pg) => {
     expect([await count('unit'), await count('outpost.ledger')]).toEqual([1, 1])
   })
 
+  it('N2: an epoch that ended is fenced when it comes back', async () => {
+    const old = epoch
+    await hello()
+    epoch = randomUUID()
+    await hello()
+    epoch = old
+    expect(await hello()).toEqual({ kind: 'fenced', reason: 'epoch' })
+  })
+
   it('N6: naming a row that main lacks changes nothing and is answered with the gap', async () => {
     const contact = await hello()
     expect(await call(contact, [transaction(8, [unit(randomUUID())])], { told: 7 })).toEqual({ kind: 'gap' })

@@ -19,7 +19,7 @@ describe('dropThrough', () => {
     expect(drop([old], { lineage: undefined })).toBe(0)
   })
 
-  it('E24: keeps what a promotable standby lacks or nobody knows, and never compares timelines', () => {
+  it('N13, E24: keeps what a promotable standby lacks or nobody knows, and never compares timelines', () => {
     expect(drop([old], { promotable: 'unknown' })).toBe(0)
     expect(drop([old], { promotable: ['2/0/100', '2/0/FF'] })).toBe(0)
     expect(drop([old], { promotable: ['2/0/100', undefined] })).toBe(0)

@@ -80,7 +80,7 @@ describeEachPostgres('migrate', (version) => {
     expect((await client.query(`SELECT to_regclass('half') AS half`)).rows).toEqual([{ half: null }])
   })
 
-  it('gives a site role its own rows and nothing else', async () => {
+  it('N1, N8, N14, N15: gives a site role its own rows and nothing else, and time-outs', async () => {
     const owner = await connect()
     const suffix = Math.random().toString(36).slice(2, 8)
     const [role, other] = [`site_a_${suffix}`, `site_b_${suffix}`]
@@ -136,6 +136,12 @@ describeEachPostgres('migrate', (version) => {
     await expect(site.query(`SELECT outpost.covers($1, 'a', $2, 1)`, [epoch, epoch])).rejects.toMatchObject({
       code: 'OP001',
     })
+    const [settings] = (await owner.query('SELECT rolconfig FROM pg_roles WHERE rolname = $1', [role])).rows
+    expect(settings.rolconfig).toEqual([
+      'lock_timeout=10s',
+      'tcp_user_timeout=30s',
+      'client_connection_check_interval=5s',
+    ])
     await site.end()
     clients.splice(clients.indexOf(site), 1)
     await owner.query(`DROP OWNED BY ${role}, ${other}; DROP ROLE ${role}, ${other}`)

@@ -140,6 +140,21 @@ describeEachPostgres('a site between nodes that differ', (pg) => {
     expect(site.bufferStatistics().failed_transactions).toBe(2)
   })
 
+  it('N20: a refused change stays visible after a restart', async () => {
+    const id = randomUUID()
+    await cluster.primary.query(`INSERT INTO unit (id, name) VALUES ($1, 'of main')`, [id])
+    await waitFor(async () => (await names()).includes('of main'), { what: 'the row on the replica' })
+    const write = site.transaction()
+    write.update('unit', { id }, { name: 'changed' })
+    write.update('unit', { id: randomUUID() }, { name: 'nobody' })
+    await expect((await site.append(write)).applied()).rejects.toMatchObject({ code: 'transaction_rejected' })
+    expect(await names()).toEqual(['changed', 'first'])
+    await site.stop()
+    await open()
+    expect(await names()).toEqual(['changed', 'first'])
+    expect(site.rowState('unit', { id })).toBe('rejected')
+  })
+
   it('N21: a row that no database can vouch for is not said to be absent', async () => {
     expect(await site.readRow('unit', { id: randomUUID() })).toBeUndefined()
     toMain.cut()
@@ -160,6 +175,13 @@ describeEachPostgres('a site between nodes that differ', (pg) => {
       [seen.epoch],
     )
     expect((await waiting).rows).toEqual([{ one: 1 }])
+  })
+
+  it("N22: a client's own id that is pending already is refused, and the first record stays", async () => {
+    toMain.cut()
+    const { id } = await record('recorded')
+    await expect(record('again', id)).rejects.toMatchObject({ code: 'already_recorded' })
+    expect((await site.readRow('unit', { id }))?.row.name).toBe('recorded')
   })
 
   it('N23: each read first folds what another process has appended', async () => {

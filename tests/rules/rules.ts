@@ -1,0 +1,15 @@
+import { clientRules } from './client-rules.ts'
+import { forgettingRules } from './forgetting-rules.ts'
+import { identityRules } from './identity-rules.ts'
+import { readingRules } from './reading-rules.ts'
+import type { Rule } from './rule.ts'
+import { sendingRules } from './sending-rules.ts'
+
+/** Every rule of the protocol, N1 to N23, with what keeps it and the tests that fail without it. */
+export const rules: readonly Rule[] = [
+  ...identityRules,
+  ...sendingRules,
+  ...forgettingRules,
+  ...readingRules,
+  ...clientRules,
+]
