@@ -50,8 +50,8 @@ export const readingRules: readonly Rule[] = [
       {
         ensures: 'what left late is proven too',
         file: `${outpost}/overlay/floor.ts`,
-        find: 'if (seq < before) late.push(seq)',
-        replace: '',
+        find: '[newest, ...this.#late.map((seq) => this.#point(seq))]',
+        replace: '[newest]',
         test: { file: overlay, title: 'N17: a transaction taken out after a newer one' },
       },
       {
@@ -71,8 +71,8 @@ export const readingRules: readonly Rule[] = [
       {
         ensures: 'a restart does not forget the floor',
         file: `${outpost}/site/running-site.ts`,
-        find: 'overlay.takeOut([taken])',
-        replace: 'void overlay',
+        find: 'overlay.fold(await journal.getMany(',
+        replace: 'void (await journal.getMany(',
         test: { file: site, title: 'N17: nor after a restart' },
       },
     ],

@@ -236,15 +236,15 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'a missing reference leaves no row before its last attempt',
         file: apply,
-        find: `IF v_state = '23503' AND p_may_wait THEN`,
-        replace: 'IF false THEN',
+        find: `RETURN v_outcome || '{"o": "waiting"}';`,
+        replace: 'NULL;',
         test: { file: applier, title: 'N9: lets a missing reference wait for what brings it' },
       },
       {
         ensures: 'attempts pause after a change of main until all sites have caught up',
         file: apply,
-        find: 'v_is_paused OR NOT (v_transaction->>5)::boolean',
-        replace: 'NOT (v_transaction->>5)::boolean',
+        find: 'v_is_paused := outpost.attempts_are_paused(v_lineage);',
+        replace: 'v_is_paused := false;',
         test: { file: contact, title: 'N9: after main was replaced a missing reference waits' },
       },
       {
