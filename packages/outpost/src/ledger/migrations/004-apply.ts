@@ -106,7 +106,7 @@ END $$;
 
 CREATE FUNCTION outpost.apply_one(
   p_site text, p_epoch uuid, p_mark bigint, p_lineage uuid, p_shapes jsonb, p_texts text[], p_runs jsonb, p_transaction jsonb,
-  p_may_wait boolean
+  p_is_last_attempt boolean, p_is_paused boolean
 ) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -155,7 +155,9 @@ BEGIN
     'o', 'rejected', 'at', v_at, 'sqlstate', v_state, 'constraint', nullif(v_constraint, ''),
     'detail', nullif(left(v_detail, 1000), ''), 'message', left(v_message, 1000)
   ));
-  IF v_state = '23503' AND p_may_wait THEN
+  -- While attempts are paused the row itself may be on its way from another site, as much as a row that it refers to;
+  -- else an update of a missing row is an error that waiting will not cure (E18).
+  IF (v_state = '23503' AND (p_is_paused OR NOT p_is_last_attempt)) OR (v_state = 'OP003' AND p_is_paused) THEN
     RETURN v_outcome || '{"o": "waiting"}';
   END IF;
   INSERT INTO outpost.ledger
@@ -255,7 +257,7 @@ BEGIN
         END IF;
         v_outcome := outpost.apply_one(
           p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_group->'r', v_transaction,
-          v_is_paused OR NOT (v_transaction->>5)::boolean
+          (v_transaction->>5)::boolean, v_is_paused
         );
         COMMIT;
         v_must_fence := true;
