@@ -89,10 +89,12 @@ function once(act: () => Promise<void>): () => Promise<void> {
 }
 
 function logEvents(site: Site, log: Logger): Closing {
+  // Every change of every transaction is told only where somebody reads it.
+  const kinds = log.isLevelEnabled('debug') ? undefined : (['link', 'replica', 'lineage', 'alarm'] as const)
   return site.onEvent((event) => {
     if (event.kind === 'alarm') log.warn(event, event.message)
     else log.debug(event, `site: ${event.kind}`)
-  })
+  }, kinds)
 }
 
 function openTokens(site: Site, configuration: Configuration, log: Logger): Promise<TokenStore> {

@@ -1,3 +1,5 @@
+import type { OutpostError } from '../errors/outpost-error.ts'
+import type { TransactionState } from '../transaction/state.ts'
 import type {
   Epoch,
   Seq,
@@ -6,7 +8,6 @@ import type {
   TransactionId,
   TransactionRecord,
 } from '../transaction/transaction.ts'
-import type { TransactionState } from '../transaction/state.ts'
 
 /** What is known of one transaction beside its immutable record. */
 export interface TransactionStatus {
@@ -104,6 +105,8 @@ export interface Journal {
   readonly firstSeq: Seq
   readonly lastSeq: Seq
   statistics(): JournalStatistics
+  /** Why an append would be refused at this moment; undefined when it would be taken. */
+  appendRefusal?(): OutpostError | undefined
   /** Idempotent; waits for appends under way, then closes. */
   stop(): Promise<void>
 }

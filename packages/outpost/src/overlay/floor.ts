@@ -36,22 +36,23 @@ export class Floor {
     return newest ? [newest, ...this.#late.map((seq) => this.#point(seq))] : []
   }
 
-  /** These were read as applied, later than all that were taken out before. */
+  /** These were read as applied, in the order of their commits and later than all that were taken out before. */
   raise(seqs: readonly Seq[]): void {
     if (seqs.length === 0) return
     const before = this.#raised.at(-1) ?? 0
     let newest = before
-    const late: Seq[] = []
+    let late = this.#late
     for (const seq of seqs) {
-      if (seq < before) late.push(seq)
-      newest = Math.max(newest, seq)
+      // What was late before committed before this one: whoever shows this one shows those.
+      if (seq > newest) {
+        newest = seq
+        late = []
+      } else if (seq < newest) late = [...late.slice(1 - maximumLate), seq]
     }
-    if (newest > before) {
-      this.#raised.push(newest)
-      if (this.#raised.length > maximumRemembered) this.#raised.shift()
-      // What was late before was seen before this one was: whoever shows this one shows those.
-      this.#late = late.slice(-maximumLate)
-    } else this.#late = [...this.#late, ...late].slice(-maximumLate)
+    this.#late = late
+    if (newest === before) return
+    this.#raised.push(newest)
+    if (this.#raised.length > maximumRemembered) this.#raised.shift()
   }
 
   /** These are in the overlay again: nothing as new as they are is proven any more. */

@@ -21,7 +21,8 @@ export interface AppenderOptions {
 
 export interface Appended {
   readonly transactionId: TransactionId
-  readonly seq: Seq
+  /** Undefined when the record has been dropped since. */
+  readonly seq: Seq | undefined
   readonly answer: StoredAnswer | undefined
   readonly isReplayed: boolean
 }
@@ -74,7 +75,7 @@ export class Appender {
       )
     }
     const record = await this.#options.journal.findById(hit.transactionId)
-    return { transactionId: hit.transactionId, seq: record?.seq ?? 0, answer: hit.answer, isReplayed: true }
+    return { transactionId: hit.transactionId, seq: record?.seq, answer: hit.answer, isReplayed: true }
   }
 
   /** A client's own id that this site has already acknowledged: the second insert could only become a dead letter. */

@@ -26,6 +26,9 @@ export class NodePool {
   readonly #clock: Clock
   readonly #breaker = new Breaker({ firstPauseMs: 100, maxPauseMs: 2_000 })
   #lastError: string | undefined
+  /** Somebody watches the node and found it away: left alone until told otherwise. */
+  #isAway = false
+  #uses = new AbortController()
 
   constructor(options: NodePoolOptions) {
     this.name = options.name
@@ -42,7 +45,7 @@ export class NodePool {
   }
 
   get isUsable(): boolean {
-    return this.#breaker.isUsable(this.#clock.monotonicMs())
+    return !this.#isAway && this.#breaker.isUsable(this.#clock.monotonicMs())
   }
 
   get lastError(): string | undefined {
@@ -51,7 +54,15 @@ export class NodePool {
 
   /** Somebody has just reached the node: it is used again at once. */
   noteReachable(): void {
+    this.#isAway = false
     this.#breaker.succeeded()
+  }
+
+  /** Whoever watches the node found it away: what waits for it now gives up and goes elsewhere. */
+  noteUnreachable(): void {
+    this.#isAway = true
+    this.#uses.abort()
+    this.#uses = new AbortController()
   }
 
   /**
@@ -71,7 +82,7 @@ export class NodePool {
         `is left alone for ${retryMs} ms after a failure: ${this.#lastError ?? 'no answer'}`,
       )
     }
-    const deadline = new Deadline(timeoutMs)
+    const deadline = new Deadline(timeoutMs, this.#uses.signal)
     try {
       const client = await this.#connect(deadline)
       return await this.#use(client, deadline, work)
@@ -150,8 +161,8 @@ function isNodeGone(error: pg.DatabaseError): boolean {
 }
 
 class DeadlineError extends OutpostError {
-  constructor(timeoutMs: number) {
-    super('wait_timeout', `no answer within ${timeoutMs} ms`)
+  constructor(what: string) {
+    super('wait_timeout', what)
   }
 }
 
@@ -159,14 +170,19 @@ class DeadlineError extends OutpostError {
 class Deadline {
   readonly #timer: NodeJS.Timeout
   readonly #passed: Promise<never>
+  readonly #givenUp: AbortSignal
+  readonly #onGivenUp: () => void
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, givenUp: AbortSignal) {
     let reject: (error: Error) => void = () => undefined
     this.#passed = new Promise<never>((_, rejectPassed) => {
       reject = rejectPassed
     })
     this.#passed.catch(() => undefined)
-    this.#timer = setTimeout(() => reject(new DeadlineError(timeoutMs)), timeoutMs)
+    this.#timer = setTimeout(() => reject(new DeadlineError(`no answer within ${timeoutMs} ms`)), timeoutMs)
+    this.#givenUp = givenUp
+    this.#onGivenUp = () => reject(new DeadlineError('found to be away'))
+    givenUp.addEventListener('abort', this.#onGivenUp, { once: true })
   }
 
   race<Value>(value: Promise<Value>): Promise<Value> {
@@ -175,5 +191,6 @@ class Deadline {
 
   clear(): void {
     clearTimeout(this.#timer)
+    this.#givenUp.removeEventListener('abort', this.#onGivenUp)
   }
 }

@@ -43,15 +43,18 @@ export async function openSiteWith(options: SiteOptions, seams: SiteSeams): Prom
   await mkdir(settings.journalPath, { recursive: true })
   const main = poolOf('main', settings.main, settings, clock)
   const replica = settings.local && poolOf('replica', settings.local, settings, clock)
+  const watch = settings.local
+    ? poolOf('replica', settings.local, settings, clock, 2)
+    : poolOf('main', settings.main, settings, clock, 2)
   try {
     const nodes = replica ? [replica, main] : [main]
     const catalog = await CatalogSource.open(settings.journalPath, settings.schemas, nodes)
     const parts = await openJournal(settings, seams, clock, catalog)
-    const site = new RunningSite({ settings, clock, catalog, main, replica, ...parts, seams })
+    const site = new RunningSite({ settings, clock, catalog, main, replica, watch, ...parts, seams })
     await site.start()
     return site
   } catch (error) {
-    await Promise.all([main.stop(), replica?.stop()])
+    await Promise.all([main.stop(), replica?.stop(), watch.stop()])
     throw error
   }
 }
@@ -97,10 +100,11 @@ function poolOf(
   database: SiteDatabase,
   settings: SiteSettings,
   clock: Clock,
+  maxConnections = 10,
 ): NodePool {
   const config = connectionConfig(database, {
     applicationName: `outpost ${settings.name} reads`,
     connectTimeoutMs: 5_000,
   })
-  return new NodePool({ name, config, clock })
+  return new NodePool({ name, config, clock, maxConnections })
 }

@@ -30,6 +30,10 @@ const chunkSize = 1_000
 export class PutBack {
   readonly #options: PutBackOptions
   readonly #seqs = new Set<Seq>()
+  /** The same in order, as of the last window; those before the cursor have left again. */
+  #ordered: readonly Seq[] = []
+  #cursor = 0
+  #isOrdered = true
   /** Oldest seq that left the overlay since everything was put back; nothing to put back when undefined. */
   #outFrom: Seq | undefined
   #working: Promise<void> | undefined
@@ -46,7 +50,7 @@ export class PutBack {
   /** These were read on the replica and leave the overlay: at once, or in their turn behind what is put back. */
   confirmed(seqs: readonly Seq[]): void {
     if (this.#seqs.size === 0 && this.#working === undefined) this.#takeOut(seqs)
-    else for (const seq of seqs) this.#seqs.add(seq)
+    else for (const seq of seqs) this.#add(seq)
   }
 
   /** Everything that the journal retains shadows the nodes again; at once when nothing left since the last time. */
@@ -83,7 +87,7 @@ export class PutBack {
     for (let end = seqs.length; end > 0; end -= chunkSize) {
       const records = await journal.getMany(seqs.slice(Math.max(0, end - chunkSize), end))
       const back = records.filter(({ seq }) => isBack(seq))
-      for (const { seq } of back) this.#seqs.add(seq)
+      for (const { seq } of back) this.#add(seq)
       if (back.length > 0) overlay.putBack(back)
     }
   }
@@ -128,13 +132,27 @@ export class PutBack {
     for (const seq of seqs) this.#outFrom = Math.min(this.#outFrom ?? seq, seq)
   }
 
+  #add(seq: Seq): void {
+    this.#seqs.add(seq)
+    this.#isOrdered = false
+  }
+
   /** Oldest first; those that main lost meanwhile are the applier's and the confirmer's again. */
   #window(): readonly Seq[] {
+    if (!this.#isOrdered) {
+      this.#ordered = [...this.#seqs].sort((a, b) => a - b)
+      this.#cursor = 0
+      this.#isOrdered = true
+    }
     const { journal } = this.#options
     const window: Seq[] = []
-    for (const seq of [...this.#seqs].sort((a, b) => a - b)) {
+    while (this.#cursor < this.#ordered.length && !this.#seqs.has(this.#ordered[this.#cursor]!))
+      this.#cursor++
+    for (let index = this.#cursor; index < this.#ordered.length && window.length < windowSize; index++) {
+      const seq = this.#ordered[index]!
+      if (!this.#seqs.has(seq)) continue
       if (isPending(journal.status(seq).state)) this.#seqs.delete(seq)
-      else if (window.length < windowSize) window.push(seq)
+      else window.push(seq)
     }
     return window
   }

@@ -15,22 +15,40 @@ export interface ReceiptContext {
 /** What the caller of `append` gets: facts of the moment, and waits for what is still to come. */
 export function receiptOf(appended: Appended, context: ReceiptContext): Receipt {
   const { journal, waiters, tokens } = context
+  if (appended.seq === undefined) return goneReceipt(appended, context)
+  const { seq } = appended
   const wait = (milestone: Milestone, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
-    waiters.wait(appended.seq, milestone, {
+    waiters.wait(seq, milestone, {
       timeoutMs: options.timeoutMs ?? context.timeoutMs,
       ...(options.signal && { signal: options.signal }),
     })
   return {
     transactionId: appended.transactionId,
-    seq: appended.seq,
-    epoch: epochOf(journal, appended.seq),
+    seq,
+    epoch: epochOf(journal, seq),
     get state() {
-      return journal.status(appended.seq).state
+      return journal.status(seq).state
     },
-    token: tokens.forSeq(appended.seq),
+    token: tokens.forSeq(seq),
     isReplayed: appended.isReplayed,
     ...(appended.answer && { answer: appended.answer }),
     applied: (options) => wait('applied', options),
     replicated: (options) => wait('replicated', options),
+  }
+}
+
+/** The record has been dropped, everybody who matters has it; its answer is kept for retries (N22). */
+function goneReceipt(appended: Appended, { journal, tokens }: ReceiptContext): Receipt {
+  const status = { state: 'gone' } as const
+  return {
+    transactionId: appended.transactionId,
+    seq: 0,
+    epoch: journal.epoch,
+    state: 'gone',
+    token: tokens.empty(),
+    isReplayed: true,
+    ...(appended.answer && { answer: appended.answer }),
+    applied: () => Promise.resolve(status),
+    replicated: () => Promise.resolve(status),
   }
 }

@@ -16,13 +16,13 @@ import { TransactionBuilder } from '../transaction/builder.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
-import type { Epoch, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
+import type { Epoch, Seq, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
 import { Appender } from './appender.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import { type DirectQuery, writeDirect } from './direct-write.ts'
 import { keyTexts } from './key-texts.ts'
 import { MergedReads } from './merged-reads.ts'
-import type { NodePool } from './node-pool.ts'
+import type { NodeName, NodePool } from './node-pool.ts'
 import type { SiteSeams } from './open-site.ts'
 import { promotablePositions } from './promotable.ts'
 import { PutBack } from './put-back.ts'
@@ -54,6 +54,8 @@ export interface RunningSiteParts {
   readonly catalog: CatalogSource
   readonly main: NodePool
   readonly replica: NodePool | undefined
+  /** Connections of its own to where the site reads: a crowd of reads must not look like a node that is away. */
+  readonly watch: NodePool
   readonly journal: Journal
   readonly overlay: Overlay
   readonly dependencies: DependencyIndex
@@ -62,7 +64,9 @@ export interface RunningSiteParts {
 
 const readTimeoutMs = 30_000
 const directWriteTimeoutMs = 15_000
-const replicaQueryTimeoutMs = 5_000
+const replicaQueryTimeoutMs = 2_000
+/** Transactions told about at once. */
+const eventChunk = 200
 
 /**
  * A site at work. States: made → `start()` → running → `stop()` → stopped.
@@ -121,7 +125,7 @@ export class RunningSite implements Site {
       epochOf: ledgerEpoch,
       intervalMs: settings.lsnCheckIntervalMs,
       onConfirmed: (seqs, changes) => {
-        this.#putBack.confirmed(seqs)
+        this.#putBack.confirmed(inCommitOrder(seqs, journal))
         this.#statusesChanged(changes)
       },
       onReplica: (state) => this.#replicaChanged(state),
@@ -141,12 +145,10 @@ export class RunningSite implements Site {
   async start(): Promise<void> {
     const { journal, overlay, dependencies } = this.#parts
     this.#lineage = readLineage(journal.getFact(lineageFact))
-    const taken = newestTakenOut(journal)
-    if (taken !== undefined) {
-      // Only what was held is proven when it leaves, so it is held for a moment.
-      overlay.fold(await journal.getMany([taken]))
-      overlay.takeOut([taken])
-    }
+    // Only what was held is proven when it leaves, so it is held for a moment.
+    const taken = newestConfirmed(journal)
+    overlay.fold(await journal.getMany(taken))
+    overlay.takeOut(inCommitOrder(taken, journal))
     journal.onDurable((records) => {
       overlay.fold(records)
       for (const record of records) dependencies.add(record)
@@ -180,8 +182,7 @@ export class RunningSite implements Site {
       }
       return receiptOf(appended, context)
     } catch (error) {
-      if (error instanceof OutpostError && error.code === 'journal_failed')
-        this.#facts.journalFailure = error.message
+      this.#facts.appendFailed(error)
       throw error
     }
   }
@@ -191,8 +192,8 @@ export class RunningSite implements Site {
     values: readonly unknown[] = [],
     options: ReadOptions = {},
   ): Promise<ReadAnswer<Row>> {
-    await this.#waitFor(options.token)
-    return await this.#reads.read<Row>(sql, values, readOptions(options))
+    const node = await this.#waitFor(options.token)
+    return await this.#reads.read<Row>(sql, values, readOptions(options, node))
   }
 
   async readRow(
@@ -200,7 +201,7 @@ export class RunningSite implements Site {
     key: Readonly<Record<string, unknown>>,
     options: ReadOptions = {},
   ): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined> {
-    await this.#waitFor(options.token)
+    const node = await this.#waitFor(options.token)
     await this.#parts.journal.catchUp()
     const found = resolveTable(this.catalog, table)
     return await readRowByKey(
@@ -208,7 +209,7 @@ export class RunningSite implements Site {
       keyTexts(found, key),
       this.#parts.overlay,
       this.#reads,
-      readOptions(options),
+      readOptions(options, node),
     )
   }
 
@@ -253,7 +254,7 @@ export class RunningSite implements Site {
         durability: journal.durability,
       },
       journal: journal.statistics(),
-      journalFailure: facts.journalFailure,
+      journalFailure: facts.journalFailure ?? journal.appendRefusal?.()?.message,
       journalMaxBytes: settings.journalMaxBytes,
       oldestPendingMs: await this.#oldestPendingMs(),
       bufferAlarmSize: settings.bufferAlarmSize,
@@ -270,8 +271,8 @@ export class RunningSite implements Site {
     return this.#facts.bufferStatistics(this.#parts.journal.statistics())
   }
 
-  onEvent(listener: (event: SiteEvent) => void): () => void {
-    return this.#events.on(listener)
+  onEvent(listener: (event: SiteEvent) => void, kinds?: readonly SiteEvent['kind'][]): () => void {
+    return this.#events.on(listener, kinds)
   }
 
   stop(): Promise<void> {
@@ -287,7 +288,7 @@ export class RunningSite implements Site {
       this.#chores.stop(),
     ])
     await this.#parts.journal.stop()
-    await Promise.all([this.#parts.main.stop(), this.#parts.replica?.stop()])
+    await Promise.all([this.#parts.main.stop(), this.#parts.replica?.stop(), this.#parts.watch.stop()])
   }
 
   #makeApplier(): Applier {
@@ -315,9 +316,11 @@ export class RunningSite implements Site {
       },
       onRedrive: (records) => overlay.putBack(records),
       onLineage: async (news) => {
-        if (news.isChanged && this.#lineage) await this.#putBack.all()
-        this.#lineage = { id: news.lineage, lsn: news.lineageLsn }
-        await journal.setFact(lineageFact, JSON.stringify(this.#lineage))
+        if (news.lineage !== this.#lineage?.id) {
+          if (this.#lineage) await this.#putBack.all()
+          this.#lineage = { id: news.lineage, lsn: news.lineageLsn }
+          await journal.setFact(lineageFact, JSON.stringify(this.#lineage))
+        }
         this.#events.emit({ kind: 'lineage', lineage: news.lineage, redriven: news.redriven })
         this.#confirmer.wake()
       },
@@ -335,18 +338,19 @@ export class RunningSite implements Site {
   }
 
   #askReplica(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[]> {
-    const node = this.#parts.replica ?? this.#parts.main
+    const node = this.#parts.watch
     const work = async (client: PoolClient) => (await client.query(sql, [...values])).rows
     return node.run(replicaQueryTimeoutMs, work, { insists: true })
   }
 
-  async #waitFor(token: string | undefined): Promise<void> {
-    if (token === undefined) return
-    await waitForToken(token, { tokens: this.#tokens, reads: this.#reads, clock: this.#parts.clock })
+  /** The node that was seen to have what the token names, when it names anything from elsewhere. */
+  async #waitFor(token: string | undefined): Promise<NodeName | undefined> {
+    if (token === undefined) return undefined
+    return await waitForToken(token, { tokens: this.#tokens, reads: this.#reads, clock: this.#parts.clock })
   }
 
   #appended(records: readonly TransactionRecord[]): void {
-    if (!this.#events.hasListeners) return
+    if (!this.#events.hasListenersFor('transaction')) return
     for (const { id, seq, bufferedAtMs } of records) {
       this.#events.emit({ kind: 'transaction', id, seq, state: 'buffered', atMs: bufferedAtMs })
     }
@@ -354,20 +358,27 @@ export class RunningSite implements Site {
 
   #statusesChanged(changes: readonly StatusChange[]): void {
     for (const change of changes) this.#waiters.changed(change.from, change.to)
-    if (this.#events.hasListeners) void this.#tellStatuses(changes)
+    if (this.#events.hasListenersFor('transaction')) void this.#tellStatuses(changes)
   }
 
+  /** In pieces with a breath between them: a whole retained backlog may change its state at once. */
   async #tellStatuses(changes: readonly StatusChange[]): Promise<void> {
     const { journal, clock } = this.#parts
     for (const { from, to, status } of changes) {
-      const seqs = Array.from({ length: to - from + 1 }, (_, index) => from + index)
-      for (const { id, seq } of await journal.getMany(seqs)) {
-        this.#events.emit({ kind: 'transaction', id, seq, state: status.state, atMs: clock.nowMs() })
+      for (let first = from; first <= to; first += eventChunk) {
+        const length = Math.min(eventChunk, to - first + 1)
+        const seqs = Array.from({ length }, (_, index) => first + index)
+        for (const { id, seq } of await journal.getMany(seqs)) {
+          this.#events.emit({ kind: 'transaction', id, seq, state: status.state, atMs: clock.nowMs() })
+        }
+        if (first + length <= to) await clock.sleep(0)
       }
     }
   }
 
   #replicaChanged(state: ReplicaState): void {
+    if (state === 'unreachable') this.#parts.replica?.noteUnreachable()
+    else this.#parts.replica?.noteReachable()
     const replica = state === 'behind' ? 'connected' : state
     if (replica === this.#facts.replica) return
     this.#facts.replica = replica
@@ -389,15 +400,27 @@ function readLineage(fact: string | undefined): { readonly id: string; readonly 
   return fact === undefined ? undefined : (JSON.parse(fact) as { id: string; lsn: string })
 }
 
-/** The floor that a restart begins with: what had been confirmed stays proven by each statement. */
-function newestTakenOut(journal: Journal): number | undefined {
-  for (let seq = journal.lastSeq; seq >= journal.firstSeq; seq -= 1) {
+/** Confirmed transactions looked at for the floor that a restart begins with. */
+const confirmedAtStart = 1_000
+
+/** The newest that had been confirmed, ascending: what each statement has to prove after a restart, too (N17). */
+function newestConfirmed(journal: Journal): readonly Seq[] {
+  const seqs: Seq[] = []
+  for (let seq = journal.lastSeq; seq >= journal.firstSeq && seqs.length < confirmedAtStart; seq -= 1) {
     const { state } = journal.status(seq)
-    if (state === 'replicated' || state === 'retained') return seq
+    if (state === 'replicated' || state === 'retained') seqs.push(seq)
   }
-  return undefined
+  return seqs.reverse()
 }
 
-function readOptions(options: ReadOptions) {
-  return { timeoutMs: options.timeoutMs ?? readTimeoutMs, ...(options.node && { node: options.node }) }
+/** One that had waited committed after its elders: a node that shows them need not show it. */
+function inCommitOrder(seqs: readonly Seq[], journal: Journal): readonly Seq[] {
+  const order = seqs.map((seq) => ({ seq, atMs: journal.status(seq).appliedAtMs ?? 0 }))
+  return order.sort((a, b) => a.atMs - b.atMs || a.seq - b.seq).map(({ seq }) => seq)
+}
+
+/** What a token needs was seen on one node: the read goes to that one. */
+function readOptions(options: ReadOptions, proven?: NodeName) {
+  const node = options.node ?? proven
+  return { timeoutMs: options.timeoutMs ?? readTimeoutMs, ...(node && { node }) }
 }

@@ -170,7 +170,8 @@ export interface Site {
   }): Promise<readonly TransactionView[]>
   health(): Promise<Health>
   bufferStatistics(): BufferStatistics
-  onEvent(listener: (event: SiteEvent) => void): () => void
+  /** Tells of everything, or of these kinds only; the answer ends it. */
+  onEvent(listener: (event: SiteEvent) => void, kinds?: readonly SiteEvent['kind'][]): () => void
   /** Answers what was accepted, does not wait for the drain. Idempotent. */
   stop(): Promise<void>
 }

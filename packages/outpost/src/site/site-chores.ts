@@ -53,7 +53,10 @@ export class SiteChores {
     while (!this.#stopping.signal.aborted) {
       dependencies.forgetThrough(settledThrough(journal))
       try {
-        await putBack.look()
+        // While the replica shows whole windows there is no reason to pause between them.
+        for (let before = putBack.size; await putBack.look(); before = putBack.size) {
+          if (putBack.size >= before || this.#stopping.signal.aborted) break
+        }
         if (clock.monotonicMs() >= catalogDueMs) {
           catalogDueMs = clock.monotonicMs() + catalogIntervalMs
           await catalog.refresh(replica ?? main)

@@ -1,22 +1,34 @@
 import type { SiteEvent } from './site-api.ts'
 
+interface Listener {
+  readonly tell: (event: SiteEvent) => void
+  readonly kinds?: readonly SiteEvent['kind'][]
+}
+
+function isFor(listener: Listener, kind: SiteEvent['kind']): boolean {
+  return listener.kinds === undefined || listener.kinds.includes(kind)
+}
+
 /** Hands events to listeners. A listener that throws is the program's fault and surfaces as an uncaught exception. */
 export class SiteEvents {
-  readonly #listeners = new Set<(event: SiteEvent) => void>()
+  readonly #listeners = new Set<Listener>()
 
-  on(listener: (event: SiteEvent) => void): () => void {
+  /** `kinds` left out: all. */
+  on(tell: (event: SiteEvent) => void, kinds?: readonly SiteEvent['kind'][]): () => void {
+    const listener: Listener = { tell, ...(kinds && { kinds }) }
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
 
-  get hasListeners(): boolean {
-    return this.#listeners.size > 0
+  hasListenersFor(kind: SiteEvent['kind']): boolean {
+    return [...this.#listeners].some((listener) => isFor(listener, kind))
   }
 
   emit(event: SiteEvent): void {
     for (const listener of this.#listeners) {
+      if (!isFor(listener, event.kind)) continue
       try {
-        listener(event)
+        listener.tell(event)
       } catch (error) {
         queueMicrotask(() => {
           throw error

@@ -1,5 +1,6 @@
 import type { ApplierState, FinishedBatch } from '../applier/applier-options.ts'
 import type { Clock } from '../clock/clock.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
 import type { JournalStatistics } from '../journal/journal.ts'
 import type { HealthFacts } from '../observing/health.ts'
 import { MinuteRate } from './rates.ts'
@@ -8,6 +9,9 @@ import type { BufferStatistics } from './site-api.ts'
 const lagSql = `
 SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM outpost.heartbeat WHERE site = $1))::float8 AS seconds,
        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text AS lsn`
+
+/** How long one answer serves everybody who asks for health. */
+const lagFreshMs = 500
 
 interface Lag {
   readonly seconds: number | undefined
@@ -28,9 +32,15 @@ export class SiteFacts {
   #applied = 0
   #failed = 0
   #batchMs = 0
+  #lag: { readonly askedMs: number; readonly answer: Promise<Lag> } | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** An append that the journal refused: health says so until one succeeds or the disk has room again. */
+  appendFailed(error: unknown): void {
+    if (error instanceof OutpostError && error.code === 'journal_failed') this.journalFailure = error.message
   }
 
   get mainLsn(): string | undefined {
@@ -74,8 +84,19 @@ export class SiteFacts {
     }
   }
 
-  /** Age of this site's heartbeat on its replica (E38), and how far the replica has replayed. */
-  async lag(
+  /** Age of this site's heartbeat on its replica (E38), and how far it has replayed; asked once for all who ask at a time. */
+  lag(
+    siteName: string,
+    query: (sql: string, values: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>,
+  ): Promise<Lag> {
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#lag === undefined || nowMs - this.#lag.askedMs > lagFreshMs) {
+      this.#lag = { askedMs: nowMs, answer: this.#askLag(siteName, query) }
+    }
+    return this.#lag.answer
+  }
+
+  async #askLag(
     siteName: string,
     query: (sql: string, values: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>,
   ): Promise<Lag> {

@@ -22,6 +22,11 @@ export class SiteTokens {
     return this.#codec.encode({ ...emptyToken, seen: [seen] })
   }
 
+  /** The token of a client that has seen nothing that needs proof. */
+  empty(): string {
+    return this.#codec.encode(emptyToken)
+  }
+
   /** Errors: `token_invalid`. */
   read(text: string): Token {
     return this.#codec.decode(text)

@@ -2,6 +2,7 @@ import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { SeenRecord } from '../position/token.ts'
 import type { MergedReads } from './merged-reads.ts'
+import type { NodeName } from './node-pool.ts'
 import type { SiteTokens } from './site-tokens.ts'
 
 const waitMs = 2_000
@@ -9,19 +10,19 @@ const pollMs = 50
 
 /**
  * Waits briefly until the site has what a token has seen elsewhere (N21): ledger rows of other sites, or of a life
- * of this journal that it has no trace of. Errors: `token_invalid`, `not_here_yet`.
+ * of this journal that it has no trace of. Answers the node that has it. Errors: `token_invalid`, `not_here_yet`.
  */
 export async function waitForToken(
   text: string,
   context: { readonly tokens: SiteTokens; readonly reads: MergedReads; readonly clock: Clock },
-): Promise<void> {
+): Promise<NodeName | undefined> {
   const { tokens, reads, clock } = context
   const foreign = tokens.foreign(tokens.read(text))
-  if (foreign.length === 0) return
+  if (foreign.length === 0) return undefined
   const deadlineMs = clock.monotonicMs() + waitMs
   for (;;) {
-    const missing = await firstMissing(foreign, reads)
-    if (!missing) return
+    const { missing, node } = await firstMissing(foreign, reads)
+    if (!missing) return node
     if (clock.monotonicMs() >= deadlineMs) {
       throw new OutpostError(
         'not_here_yet',
@@ -35,11 +36,8 @@ export async function waitForToken(
   }
 }
 
-async function firstMissing(
-  records: readonly SeenRecord[],
-  reads: MergedReads,
-): Promise<SeenRecord | undefined> {
-  const { rows } = await reads.read<{ ordinal: string }>(
+async function firstMissing(records: readonly SeenRecord[], reads: MergedReads) {
+  const { rows, servedBy } = await reads.read<{ ordinal: string }>(
     `SELECT t.ordinal::text FROM unnest($1::text[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (site, epoch, seq, ordinal)
      WHERE NOT EXISTS (SELECT FROM outpost.ledger l WHERE l.site = t.site AND l.epoch = t.epoch AND l.seq = t.seq)
        AND NOT EXISTS (SELECT FROM outpost.epoch e WHERE e.site = t.site AND e.epoch = t.epoch AND e.dropped_through >= t.seq)
@@ -48,5 +46,5 @@ async function firstMissing(
     { timeoutMs: waitMs },
   )
   const row = rows[0]
-  return row && records[Number(row.ordinal) - 1]
+  return { missing: row && records[Number(row.ordinal) - 1], node: servedBy }
 }

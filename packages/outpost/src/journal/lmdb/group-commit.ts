@@ -89,6 +89,18 @@ export class GroupCommit {
     this.#failure ??= error
   }
 
+  /** As an append of a few bytes would be judged now, the disk included. */
+  refusal(): OutpostError | undefined {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) return refusal
+    try {
+      this.#options.environment.space.refuseAppend(0)
+      return undefined
+    } catch (error) {
+      return error instanceof OutpostError ? error : new OutpostError('journal_failed', String(error))
+    }
+  }
+
   #refusal(): OutpostError | undefined {
     if (this.#failure !== undefined) return finalError(this.#failure)
     const waiting = this.#open.bytes
@@ -119,7 +131,8 @@ export class GroupCommit {
     else this.#refuse(group, stored)
     group.reset()
     this.#underWay = undefined
-    if (this.#open.waiting.length > 0) this.#schedule()
+    if (this.#open.waiting.length > 0 || (stored === undefined && this.#options.statuses.hasDirty))
+      this.#schedule()
   }
 
   /** Undefined when the group is on stable storage, else why it is not. */

@@ -69,6 +69,10 @@ export class LmdbJournal extends LmdbReader implements Journal {
     this.#statusTimer ??= this.#flushLater()
   }
 
+  appendRefusal(): OutpostError | undefined {
+    return this.#commits.refusal()
+  }
+
   async drop(through: Seq): Promise<void> {
     this.#refuseStopped()
     const dropped = this.#drops.then(() =>

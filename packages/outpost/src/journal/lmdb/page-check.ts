@@ -1,8 +1,8 @@
 import {
   type Meta,
+  type Node,
   nodeCount,
   nodeFlag,
-  type Node,
   type PageFile,
   pageFlag,
   pageHeaderBytes,
