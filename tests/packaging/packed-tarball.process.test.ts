@@ -57,7 +57,7 @@ describe('the packed tarball, installed alone', () => {
     const install = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund']
     const installed = await run('npm', [...install, `./${tarball.filename}`, 'pg@^8.16.0'], folder)
     expect(installed, installed.stderr).toMatchObject({ code: 0 })
-  }, 120_000)
+  }, 240_000)
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -99,7 +99,7 @@ describe('the packed tarball, installed alone', () => {
     const checked = await run(process.execPath, [tsc, '-p', '.'], folder)
     expect(checked.stdout).toBe('')
     expect(checked.code).toBe(0)
-  })
+  }, 180_000)
 
   it('is what publint finds nothing to say about', async () => {
     const { messages } = await publint({ pkgDir: join(folder, 'node_modules/outpost'), pack: false })

@@ -6,9 +6,9 @@ export interface Ran {
   readonly stderr: string
 }
 
-const timeoutMs = 90_000
+const timeoutMs = 150_000
 
-/** Runs a program to its end, at most 90 seconds; a failure is an answer, not an exception. */
+/** Runs a program to its end, at most 150 seconds; a failure is an answer, not an exception. */
 export function run(
   command: string,
   parameters: readonly string[],
