@@ -4,6 +4,7 @@ import type { Seq, TransactionDraft } from './transaction.ts'
 const initialSlots = 1 << 10
 /** Linear probing stays short up to here. */
 const maximumLoad = 0.7
+const maximumDistance = 2 ** 32 - 1
 
 export interface DependencyOptions {
   /** True for a transaction that is known applied: nothing has to wait for it any more. */
@@ -14,14 +15,16 @@ export interface DependencyOptions {
  * Who wrote a key last: key → newest seq, for finding what a new transaction depends on (N9).
  *
  * Invariant: for each key written by a record after the forgotten ones, the index holds the newest such seq. Keys are
- * kept as 64-bit hashes in typed arrays, 16 bytes a slot and no object per key, so a million take 34 MB. Two keys with
+ * kept as 64-bit hashes in typed arrays, 12 bytes a slot and no object per key, so a million take 25 MB. Two keys with
  * one hash can only add a dependency, never hide one.
  */
 export class DependencyIndex {
   #low = new Uint32Array(initialSlots)
   #high = new Uint32Array(initialSlots)
-  /** 0 marks a free slot: seqs start at 1. */
-  #seqs = new Float64Array(initialSlots)
+  /** Distance of each writer from `#base`, which halves their room; 0 marks a free slot. */
+  #distances = new Uint32Array(initialSlots)
+  /** Lies before every writer in the index, and moves up when the table is rebuilt. */
+  #base: Seq | undefined
   #used = 0
   #forgottenThrough: Seq = 0
   readonly #hash = new Uint32Array(2)
@@ -33,19 +36,21 @@ export class DependencyIndex {
 
   /** Bytes of the tables. */
   get bytes(): number {
-    return this.#seqs.length * 16
+    return this.#distances.length * 12
   }
 
   /** Takes in a record; records come in seq order. */
   add(record: { readonly seq: Seq; readonly writes: readonly string[] }): void {
+    if (record.seq <= this.#forgottenThrough) return
     for (const key of record.writes) this.#put(key, record.seq)
   }
 
   /** The newest writer of this key that is not forgotten. */
   lastWriter(key: string): Seq | undefined {
     hash64(key, this.#hash)
-    const seq = this.#seqs[this.#find(this.#hash[0]!, this.#hash[1]!)]!
-    return seq > this.#forgottenThrough ? seq : undefined
+    const distance = this.#distances[this.#find(this.#hash[0]!, this.#hash[1]!)]!
+    const seq = (this.#base ?? 0) + distance
+    return distance !== 0 && seq > this.#forgottenThrough ? seq : undefined
   }
 
   /** The last writers of everything that the draft writes or refers to: ascending, each once, settled ones left out. */
@@ -69,42 +74,52 @@ export class DependencyIndex {
   }
 
   #put(key: string, seq: Seq): void {
-    if (this.#used >= this.#seqs.length * maximumLoad) this.#rebuild()
+    this.#base ??= seq - 1
+    if (this.#used >= this.#distances.length * maximumLoad || seq - this.#base > maximumDistance)
+      this.#rebuild()
+    const distance = seq - this.#base
+    if (distance < 1 || distance > maximumDistance)
+      throw new RangeError(`Record ${seq} is out of order, or too far from ${this.#base}.`)
     hash64(key, this.#hash)
     const slot = this.#find(this.#hash[0]!, this.#hash[1]!)
-    if (this.#seqs[slot] === 0) this.#used++
-    this.#set(slot, this.#hash[0]!, this.#hash[1]!, Math.max(seq, this.#seqs[slot]!))
+    if (this.#distances[slot] === 0) this.#used++
+    this.#set(slot, this.#hash[0]!, this.#hash[1]!, Math.max(distance, this.#distances[slot]!))
   }
 
   /** The slot of this hash, or the free one where it belongs. */
   #find(low: number, high: number): number {
-    const mask = this.#seqs.length - 1
+    const mask = this.#distances.length - 1
     let slot = low & mask
-    while (this.#seqs[slot] !== 0 && (this.#low[slot] !== low || this.#high[slot] !== high))
+    while (this.#distances[slot] !== 0 && (this.#low[slot] !== low || this.#high[slot] !== high))
       slot = (slot + 1) & mask
     return slot
   }
 
-  #set(slot: number, low: number, high: number, seq: Seq): void {
+  #set(slot: number, low: number, high: number, distance: number): void {
     this.#low[slot] = low
     this.#high[slot] = high
-    this.#seqs[slot] = seq
+    this.#distances[slot] = distance
   }
 
   /** Copies the living entries into a table that they fill by at most a third. */
   #rebuild(): void {
-    const [low, high, seqs] = [this.#low, this.#high, this.#seqs]
+    const [low, high, distances] = [this.#low, this.#high, this.#distances]
+    const base = this.#base ?? 0
+    // Everything up to here is free or forgotten, so the base may move up by as much.
+    const forgotten = Math.max(0, this.#forgottenThrough - base)
     let living = 0
-    for (const seq of seqs) if (seq > this.#forgottenThrough) living++
+    for (const distance of distances) if (distance > forgotten) living++
     let slots = initialSlots
     while (living > slots * maximumLoad * 0.6) slots *= 2
     this.#low = new Uint32Array(slots)
     this.#high = new Uint32Array(slots)
-    this.#seqs = new Float64Array(slots)
+    this.#distances = new Uint32Array(slots)
     this.#used = living
-    for (let i = 0; i < seqs.length; i++) {
-      if (seqs[i]! > this.#forgottenThrough)
-        this.#set(this.#find(low[i]!, high[i]!), low[i]!, high[i]!, seqs[i]!)
+    this.#base = base + forgotten
+    for (let i = 0; i < distances.length; i++) {
+      const distance = distances[i]!
+      if (distance > forgotten)
+        this.#set(this.#find(low[i]!, high[i]!), low[i]!, high[i]!, distance - forgotten)
     }
   }
 }
