@@ -53,16 +53,16 @@ describeEachPostgres('the checker catches a build', (pg) => {
       false,
     )
     expect(violations.map(({ kind }) => kind)).toContain('lost')
-  }, 60_000)
+  }, 120_000)
 
   it('P3: that applies without asking its ledger', async () => {
     const violations = await killed({ kill: { step: 'after_commit', at: 3, turns: 0 } }, true)
     expect(violations.length).toBeGreaterThan(0)
     const kinds = new Set(violations.map(({ kind }) => kind))
     expect(kinds.has('doubled') || kinds.has('step_doubled') || kinds.has('rejected')).toBe(true)
-  }, 60_000)
+  }, 120_000)
 
   it('and finds nothing where nothing is broken', async () => {
     expect(await killed({ kill: { step: 'after_commit', at: 3, turns: 0 } }, false)).toEqual([])
-  }, 60_000)
+  }, 120_000)
 })

@@ -3,12 +3,14 @@ import { waitFor } from '@outpost/lab'
 import { describeEachPostgres } from '@outpost/lab/testing'
 import type { Site } from 'outpost/site'
 import { expect, it } from 'vitest'
+import { Bookkeeper } from './harness/bookkeeper.ts'
 import { CallGate } from './harness/call-gate.ts'
 import { inStates, untilReplicated } from './harness/drained.ts'
 import { prepareGround } from './harness/ground.ts'
 import { HeldCounter } from './harness/held-call.ts'
 import { LiveSite } from './harness/live-site.ts'
 import { LiveWriter } from './harness/live-writer.ts'
+import { RecorderProcess } from './harness/recorder-process.ts'
 import { replaceMethods } from './harness/replace-methods.ts'
 import { type Stage, type StageOptions, startStage } from './harness/stage.ts'
 
@@ -44,7 +46,37 @@ describeEachPostgres('P3: exactly once', (pg) => {
       expect(unbooked).toBeGreaterThan(0)
       await expectOnce(stage, site, writer)
     }),
-    60_000,
+    120_000,
+  )
+
+  it(
+    'N8: the site is killed while its CALL stands in the middle of a batch, and its next life ends that CALL',
+    onStage(async ({ cluster, ground }) => {
+      const books = new Bookkeeper(['a', 'b', 'c', 'd'])
+      const record = (perStream: number) =>
+        new RecorderProcess({ site: ground.site, streams: books.streams, perStream }, books.note)
+      const first = record(1)
+      await first.until('drained')
+      await first.finish()
+      const held = await HeldCounter.hold(cluster.primary, ground, 'b')
+      const second = record(6)
+      await second.until('recorded')
+      const hanging = await held.untilCallWaits()
+      await second.kill()
+      const third = record(6)
+      try {
+        expect(await held.untilCallWaits({ not: hanging })).not.toBe(hanging)
+        await held.release()
+        await third.until('drained')
+        await third.finish()
+      } finally {
+        await third.kill()
+      }
+      expect(books.contradictions).toEqual([])
+      expect(books.account.acknowledged).toHaveLength(4 * 13)
+      expect(await ground.violations(books.account)).toEqual([])
+    }),
+    120_000,
   )
 
   it(
@@ -74,7 +106,7 @@ describeEachPostgres('P3: exactly once', (pg) => {
       },
       { config: { wal_writer_delay: '10s', wal_writer_flush_after: '100MB', autovacuum: false } },
     ),
-    60_000,
+    120_000,
   )
 
   it('a batch is sent twice: the second time main answers what it had stored', async () => {
@@ -101,7 +133,7 @@ describeEachPostgres('P3: exactly once', (pg) => {
         },
       },
     )()
-  }, 60_000)
+  }, 120_000)
 
   it(
     'the old copy of a journal is put back: what it lacks is not lost, what main has is not doubled',
@@ -129,7 +161,7 @@ describeEachPostgres('P3: exactly once', (pg) => {
       const acknowledged = [...writer.account.acknowledged, ...afterwards.account.acknowledged]
       expect(await ground.violations({ acknowledged, inDoubt: [] })).toEqual([])
     }),
-    60_000,
+    120_000,
   )
 
   it(
@@ -189,7 +221,7 @@ describeEachPostgres('P3: exactly once', (pg) => {
       expect(main.ledger).toMatchObject([{ id: third.transactionId, outcome: 'applied' }])
       expect([...main.tables.get('audit')!.keys()]).toEqual(['once 4'])
     }),
-    60_000,
+    120_000,
   )
 })
 

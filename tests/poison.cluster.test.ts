@@ -58,7 +58,7 @@ describeEachPostgres('P5: a poisoned transaction among hundreds', (pg) => {
     } finally {
       await stage.stop()
     }
-  }, 90_000)
+  }, 120_000)
 })
 
 async function expectIsolated(

@@ -48,7 +48,7 @@ describeEachPostgresWithPgbouncer('in transaction mode', (pg) => {
       await servers.stop()
       await Promise.all(poolers.map(async (pooler) => await pooler.stop()))
     }
-  }, 90_000)
+  }, 120_000)
 
   it('P8: the pooler hides that main was replaced: no connection breaks, and the lost are applied again', async () => {
     const poolers: Pgbouncer[] = []
@@ -85,5 +85,5 @@ describeEachPostgresWithPgbouncer('in transaction mode', (pg) => {
       await servers.stop()
       await Promise.all(poolers.map(async (pooler) => await pooler.stop()))
     }
-  }, 90_000)
+  }, 120_000)
 })

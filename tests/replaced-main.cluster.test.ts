@@ -38,7 +38,7 @@ describeEachPostgres('P8: main is replaced by a standby that lacked the last tra
       expect(inStates(site, ['rejected', 'parked'])).toBe(0)
       expect(await ground.violations(writer.account, candidates[0])).toEqual([])
     }),
-    90_000,
+    120_000,
   )
 
   it(
@@ -91,7 +91,7 @@ describeEachPostgres('P8: main is replaced by a standby that lacked the last tra
       expect(inStates(site, ['rejected', 'parked'])).toBe(0)
       expect(await ground.violations(writer.account, second)).toEqual([])
     }),
-    90_000,
+    120_000,
   )
 })
 
@@ -119,7 +119,7 @@ describeEachPostgres('P8: main is restored', (pg) => {
     } finally {
       await servers.stop()
     }
-  }, 90_000)
+  }, 120_000)
 })
 
 async function warmedUp(site: Site): Promise<LiveWriter> {

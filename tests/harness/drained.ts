@@ -4,13 +4,13 @@ import type { BufferStatistics, Site } from 'outpost/site'
 type State = keyof BufferStatistics['states']
 
 /** Waits until everything recorded was read on the site's replica. */
-export async function untilReplicated(site: Site, deadlineMs = 30_000): Promise<void> {
+export async function untilReplicated(site: Site, deadlineMs = 60_000): Promise<void> {
   const isDone = () => inStates(site, ['buffered', 'applied']) === 0
   await waitFor(isDone, { what: 'the drain to the replica', deadlineMs })
 }
 
 /** Waits until main has everything. */
-export async function untilApplied(site: Site, deadlineMs = 30_000): Promise<void> {
+export async function untilApplied(site: Site, deadlineMs = 60_000): Promise<void> {
   await waitFor(() => inStates(site, ['buffered']) === 0, { what: 'the drain to main', deadlineMs })
 }
 

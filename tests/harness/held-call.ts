@@ -22,8 +22,8 @@ export class HeldCounter {
     return new HeldCounter(client, main, ground)
   }
 
-  /** Waits until a CALL of the site waits for this lock, and returns its backend's pid. */
-  async untilCallWaits(): Promise<number> {
+  /** Waits until a CALL of the site waits for this lock, and returns its backend's pid, another one than `not`. */
+  async untilCallWaits(options: { readonly not?: number } = {}): Promise<number> {
     const [row] = await this.#client
       .query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
       .then(({ rows }) => rows)
@@ -33,7 +33,7 @@ export class HeldCounter {
         [row!.pid],
         this.#ground.database,
       )
-      return rows[0]?.pid
+      return rows.find(({ pid }) => pid !== options.not)?.pid
     }
     return await waitFor(waiting, { what: 'a CALL waiting in the middle of its batch', deadlineMs: 20_000 })
   }
