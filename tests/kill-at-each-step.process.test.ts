@@ -1,7 +1,7 @@
 import { describeEachPostgres, useCluster } from '@outpost/lab/testing'
 import { describe, expect, it } from 'vitest'
-import { runKills } from './harness/kill-runs.ts'
 import { killSteps } from './harness/kill-points.ts'
+import { runKills } from './harness/kill-runs.ts'
 
 const runsPerStep = 20
 

@@ -1,6 +1,6 @@
-import type { PostgresServer } from '@outpost/lab'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import type { PostgresServer } from '@outpost/lab'
 
 const run = promisify(execFile)
 
