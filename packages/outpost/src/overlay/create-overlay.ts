@@ -23,11 +23,11 @@ export interface OverlayOptions {
   /** State of a transaction, where it is known better than by the journal. */
   readonly statusOf?: (seq: Seq) => TransactionState
   readonly clock: Clock
-  /** Encoded images kept in memory; beyond it they are read from the journal when needed. Default 64 MiB. */
+  /** Encoded images kept in memory; beyond it they are read from the journal when needed. Default 32 MiB. */
   readonly imageBytes?: number
 }
 
-const defaultImageBytes = 64 * 1024 * 1024
+const defaultImageBytes = 32 * 1024 * 1024
 /** Prepared statements named over the overlay's life; a client keeps each for as long as its connection. */
 const maximumNames = 500
 /** Transactions that main refused or holds back, looked at per read. */
@@ -158,6 +158,7 @@ class PendingOverlay implements Overlay {
         readRecords: (seqs: readonly Seq[]) => this.#options.journal.getMany(seqs),
         coverage: options.coverage,
         floors: this.#floorsFor(options.coverage),
+        epochs: this.#options.journal.epochs,
         through: pin?.version,
         held: this.#heldSeqs(),
       }

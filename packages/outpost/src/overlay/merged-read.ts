@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { EpochRange } from '../journal/journal.ts'
 import type { TableName } from '../postgres/catalog.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import { chooseSlots } from './carry/choose-slots.ts'
@@ -21,6 +22,7 @@ export interface ReadView {
   readonly readRecords: ReadRecords
   readonly coverage: Coverage
   readonly floors: readonly FloorPoint[]
+  readonly epochs: readonly EpochRange[]
   /** Fold only up to this transaction (N16). */
   readonly through: Seq | undefined
   /** Transactions that main refused or holds back (N20). */
@@ -206,9 +208,9 @@ function readsBase({ pruning, table, collection }: TablePart, { index, held, thr
 function parameterValue(
   parameter: AddedParameter,
   carries: ReadonlyMap<TableName, TableCarry>,
-  { coverage, floors }: ReadView,
+  { coverage, floors, epochs }: ReadView,
 ): unknown {
-  if (parameter.kind !== 'coverage') return carries.get(parameter.table)!.parameter(parameter)
+  if (parameter.kind !== 'coverage') return carries.get(parameter.table)!.parameter(parameter, epochs)
   switch (parameter.part) {
     case 'lineage':
       return coverage.lineage

@@ -40,13 +40,6 @@ const asText = { getTypeParser: () => (value: string) => value } as unknown as p
 const inOrder = (rows: readonly string[], select: SampleSelect): readonly string[] =>
   select.isOrdered ? rows : [...rows].sort()
 
-function executorOf(client: pg.Client): NodeExecutor {
-  return {
-    query: async ({ text, values, name }) =>
-      client.query({ text, values: [...values], types: asText, ...(name !== undefined && { name }) }),
-  }
-}
-
 describeEachPostgres('overlay', (version) => {
   const server = useServer(version)
   let base: pg.Client

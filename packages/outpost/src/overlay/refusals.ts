@@ -75,6 +75,6 @@ export function refuse(code: RefusalCode, subject: string): OutpostError {
   const { reason, wayRound } = refusals[code]
   return new OutpostError('read_refused', `${subject}: ${reason}`, {
     hint: wayRound,
-    details: { refusal: code, subject },
+    details: { kind: code, subject },
   })
 }

@@ -80,8 +80,9 @@ export class Collection {
     const isOlder = through === undefined || this.#index.newestSeq(slot) <= through
     if (place === nowhere || !isOlder || heldSlots.has(slot) || slots.has(slot, movedFlag)) {
       this.#defer(slot)
-    } else if (choice === 'carry') this.#carry.add(slab.bufferOf(place), slab.startOf(place))
-    else this.#carry.addExcluded(slab.bufferOf(place), slab.startOf(place))
+    } else if (choice === 'carry')
+      this.#carry.add(slab.bufferOf(place), slab.startOf(place), this.#index.oldestSeq(slot))
+    else this.#carry.addExcluded(slab.bufferOf(place), slab.startOf(place), this.#index.oldestSeq(slot))
   }
 
   #defer(slot: number): void {
@@ -125,7 +126,7 @@ export class Collection {
   #put(entry: Deferred, isWritten: boolean): boolean {
     if (!isWritten) return this.#useText()
     const bytes = this.#writer.take()
-    this.#carry.add(bytes, 0)
+    this.#carry.add(bytes, 0, entry.own[0]?.seq ?? 0)
     if (this.#isUnchanged(entry)) this.#index.keepImage(entry.slot, bytes, bytes.length)
     return true
   }
@@ -140,7 +141,7 @@ export class Collection {
     this.#carry.addGuarded(bytes, 0)
     if (!later) return true
     if (!this.#items.writePatch(this.#writer, key, later)) return this.#useText()
-    this.#carry.add(this.#writer.take(), 0)
+    this.#carry.add(this.#writer.take(), 0, 0)
     return true
   }
 

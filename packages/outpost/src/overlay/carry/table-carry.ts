@@ -1,3 +1,5 @@
+import type { EpochRange } from '../../journal/journal.ts'
+import type { Seq } from '../../transaction/transaction.ts'
 import { booleanArray, type ArrayParameter, RowArray, ValueArray } from '../encode/composite-array.ts'
 import { deleteItem, type ImageItems, insertItem, isSet, type ItemFields } from '../encode/image-item.ts'
 import type { CarryShape, PatchShape } from '../sql/shadow-cte.ts'
@@ -17,7 +19,10 @@ export class TableCarry {
   readonly #items: ImageItems
   readonly #inserts: RowArray
   readonly #guarded: RowArray
-  readonly #excluded: readonly ValueArray[]
+  /** Keys of rows of main that are not shown: of pending inserts, and of changes to rows that main has. */
+  readonly #inserted: readonly ValueArray[]
+  readonly #changed: readonly ValueArray[]
+  #oldestInsert = Number.POSITIVE_INFINITY
   readonly #patches: ItemFields[] = []
   readonly #moves: CarriedMove[] = []
   #rowCount = 0
@@ -28,7 +33,8 @@ export class TableCarry {
     // Their leg compares keys with main's, whatever columns the statement names.
     const keyNames = items.shape.keys.map((key) => key.column.name)
     this.#guarded = new RowArray(items, columnNames && new Set([...columnNames, ...keyNames]))
-    this.#excluded = items.shape.keys.map((key) => new ValueArray(items, key))
+    this.#inserted = items.shape.keys.map((key) => new ValueArray(items, key))
+    this.#changed = items.shape.keys.map((key) => new ValueArray(items, key))
   }
 
   /** Rows carried. */
@@ -40,18 +46,19 @@ export class TableCarry {
     return this.#rowCount === 0
   }
 
-  /** Adds a row as its image says, and keeps main's version of it out. */
-  add(bytes: Buffer, start: number): void {
+  /** Adds a row as its image says, and keeps main's version of it out. `oldest` is the first that touched it. */
+  add(bytes: Buffer, start: number, oldest: Seq): void {
     const kind = bytes[start]!
     if (kind === insertItem) this.#inserts.add(bytes, start)
     else if (kind !== deleteItem) this.#patches.push(this.#items.read(bytes, start))
-    this.#exclude(bytes, start)
-    this.#rowCount++
+    this.addExcluded(bytes, start, oldest)
   }
 
   /** Keeps main's version of a row out whose own image cannot matter. */
-  addExcluded(bytes: Buffer, start: number): void {
-    this.#exclude(bytes, start)
+  addExcluded(bytes: Buffer, start: number, oldest: Seq): void {
+    const isInsert = bytes[start] === insertItem
+    this.#exclude(isInsert ? this.#inserted : this.#changed, bytes, start)
+    if (isInsert && oldest < this.#oldestInsert) this.#oldestInsert = oldest
     this.#rowCount++
   }
 
@@ -63,7 +70,7 @@ export class TableCarry {
 
   addMove(move: CarriedMove, bytes: Buffer, start: number): void {
     this.#moves.push(move)
-    this.#exclude(bytes, start)
+    this.#exclude(this.#changed, bytes, start)
     this.#rowCount++
   }
 
@@ -73,7 +80,7 @@ export class TableCarry {
       readsBase,
       hasInserts: this.#inserts.count > 0,
       hasGuardedInserts: this.#guarded.count > 0,
-      hasExcluded: (this.#excluded[0]?.count ?? 0) > 0,
+      hasExcluded: (this.#inserted[0]?.count ?? 0) + (this.#changed[0]?.count ?? 0) > 0,
       patches: this.#patchShape(this.#patches),
       moves: this.#patchShape(this.#moves.map((move) => move.patch)),
       moveKeys: Math.max(0, ...this.#moves.map((move) => move.keys.length)),
@@ -81,12 +88,19 @@ export class TableCarry {
     }
   }
 
-  parameter(parameter: Exclude<AddedParameter, { kind: 'coverage' }>): ArrayParameter {
+  parameter(
+    parameter: Exclude<AddedParameter, { kind: 'coverage' }>,
+    epochs: readonly EpochRange[],
+  ): ArrayParameter {
     switch (parameter.kind) {
       case 'inserts':
         return (parameter.guarded ? this.#guarded : this.#inserts).finish()
       case 'excluded':
-        return this.#excluded[parameter.key]!.finish()
+        return this.#excludedKeys(parameter.key, parameter.which)
+      case 'oldest_insert':
+        return String(Number.isFinite(this.#oldestInsert) ? this.#oldestInsert : 0)
+      case 'insert_epochs':
+        return `{${epochs.flatMap((range, index) => ((epochs[index + 1]?.from ?? Number.POSITIVE_INFINITY) > this.#oldestInsert ? [range.epoch] : [])).join(',')}}`
       case 'patch_key':
         return this.#keys(this.#patches, parameter.key)
       case 'patch_value':
@@ -108,13 +122,21 @@ export class TableCarry {
     }
   }
 
-  #exclude(bytes: Buffer, start: number): void {
+  #exclude(arrays: readonly ValueArray[], bytes: Buffer, start: number): void {
     let at = start + 1
-    for (const keys of this.#excluded) {
+    for (const keys of arrays) {
       const length = bytes.readInt32BE(at)
       keys.add(bytes, at + 4, at + 4 + length)
       at += 4 + length
     }
+  }
+
+  #excludedKeys(key: number, which: 'all' | 'inserted' | 'changed'): ArrayParameter {
+    if (which !== 'all') return (which === 'inserted' ? this.#inserted : this.#changed)[key]!.finish()
+    const all = new ValueArray(this.#items, this.#items.shape.keys[key]!)
+    all.addAll(this.#inserted[key]!)
+    all.addAll(this.#changed[key]!)
+    return all.finish()
   }
 
   #keys(rows: readonly ItemFields[], key: number): ArrayParameter {

@@ -7,6 +7,9 @@ import { writeArrayHeader } from './value-codec.ts'
 /** `record`: an array of a table's row type takes any element type number from the reserved range. */
 const recordOid = 2249
 
+/** Dimensions, null flag, element type, size and lower bound of an array of one dimension. */
+const headerBytes = 20
+
 /** An array parameter: a buffer travels in binary, a text in text form. */
 export type ArrayParameter = Buffer | string
 
@@ -123,6 +126,13 @@ export class ValueArray {
     }
     this.#writer.int32(end - start)
     this.#writer.copyFrom(bytes, start, end)
+  }
+
+  /** Adds all of another array of the same column. */
+  addAll(other: ValueArray): void {
+    this.#count += other.#count
+    this.#texts.push(...other.#texts)
+    if (this.#isBinary) this.#writer.copyFrom(other.#writer.bytes, headerBytes, other.#writer.length)
   }
 
   addNull(): void {

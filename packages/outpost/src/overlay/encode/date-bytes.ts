@@ -54,6 +54,38 @@ function offsetSeconds(zone: string): number {
  * timestamptz without its offset means something else in each session.
  */
 export function parseTimestamp(text: string, isZoned: boolean): bigint | number | undefined {
+  return plainTimestamp(text, isZoned) ?? anyTimestamp(text, isZoned)
+}
+
+const digit = (text: string, at: number): number => text.charCodeAt(at) - 48
+
+/** Number of `count` digits, NaN where one is none. */
+function digits(text: string, at: number, count: number): number {
+  let value = 0
+  for (let index = at; index < at + count; index++) {
+    const next = digit(text, index)
+    if (!(next >= 0 && next <= 9)) return Number.NaN
+    value = value * 10 + next
+  }
+  return value
+}
+
+/** The form that nearly all timestamps have, `2024-01-02 03:04:05.678901+00`, read without a pattern match. */
+function plainTimestamp(text: string, isZoned: boolean): number | undefined {
+  const end = isZoned ? text.length - 3 : text.length
+  if (end < 19 || end > 26 || (isZoned && !text.endsWith('+00'))) return undefined
+  const isShaped =
+    text[4] === '-' && text[7] === '-' && text[10] === ' ' && text[13] === ':' && text[16] === ':'
+  const hasFraction = end > 20 && text[19] === '.'
+  if (!isShaped || (end !== 19 && !hasFraction)) return undefined
+  const days = daysOf(digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2))
+  const seconds = digits(text, 11, 2) * 3600 + digits(text, 14, 2) * 60 + digits(text, 17, 2)
+  const fraction = hasFraction ? digits(text, 20, end - 20) * 10 ** (26 - end) : 0
+  const value = days * 86_400_000_000 + seconds * 1_000_000 + fraction
+  return days > -100_000 && days < 100_000 && Number.isFinite(value) ? value : undefined
+}
+
+function anyTimestamp(text: string, isZoned: boolean): bigint | number | undefined {
   const match = timestampText.exec(text)
   if (!match || (match[8] !== undefined) !== isZoned) return undefined
   const days = daysOf(yearOf(match[1]!, match[9] !== undefined), Number(match[2]), Number(match[3]))

@@ -97,7 +97,13 @@ export class PendingIndex {
 
   /** The row's slot, or -1. */
   find(table: PendingTable, key: TextRow): number {
-    return this.#find(table, this.#keyTexts(table, key))
+    this.#hash.start(keyKind).number(table.id)
+    for (const column of table.shape.keys) {
+      const text = key[column.column.name]
+      this.#hash.text(text === undefined || text === null ? null : canonicalKeyText(column, text))
+    }
+    this.#hash.finish()
+    return this.slots.find(this.#hash.high, this.#hash.low)
   }
 
   /** Operations of the row, oldest first, up to `through`. */
@@ -349,26 +355,11 @@ export class PendingIndex {
   }
 
   #slotFor(table: PendingTable, key: TextRow): number {
-    const texts = this.#keyTexts(table, key)
-    const known = this.#find(table, texts)
+    const known = this.find(table, key)
     if (known !== -1) return known
     const slot = this.slots.add(this.#hash.high, this.#hash.low, table.id)
     this.slots.setMember(slot, table.add(slot))
     return slot
-  }
-
-  #find(table: PendingTable, texts: readonly (string | null)[]): number {
-    this.#hash.start(keyKind).number(table.id)
-    for (const text of texts) this.#hash.text(text)
-    this.#hash.finish()
-    return this.slots.find(this.#hash.high, this.#hash.low)
-  }
-
-  #keyTexts(table: PendingTable, key: TextRow): readonly (string | null)[] {
-    return table.shape.keys.map((column) => {
-      const text = key[column.column.name]
-      return text === undefined || text === null ? null : canonicalKeyText(column, text)
-    })
   }
 
   #valueHash(table: PendingTable, kind: number, column: string, value: string): number {

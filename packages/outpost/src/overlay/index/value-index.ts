@@ -60,7 +60,7 @@ export class ValueIndex {
     }
     this.#sweepAt = Math.max(1024, live * 2)
     let size = 1024
-    while (size < live * 2) size *= 2
+    while (size * 2 < this.#sweepAt) size *= 2
     this.#buckets = new Int32Array(size).fill(-1)
     this.#count = 0
     for (let node = 0; node < before; node++) {

@@ -65,7 +65,8 @@ class MergeWriter {
 
   #differenceText(difference: AggregateDifference): MergedText {
     const shape = { ...this.#plan.carried[0]!, readsBase: false }
-    const oldRows = replacedQuery(shape, this.#parameters)
+    const site = this.#plan.provesLineage ? this.#coverage('site', 'text', 0) : undefined
+    const oldRows = replacedQuery(shape, this.#parameters, site)
     const newRows = shadowQuery(shape, this.#parameters, true, '_op_old')
     const names = { oldRows: '_op_old', newRows: '_op_new', proof: this.#proof() }
     const { groupsQuery, select } = differenceText(this.#statement, difference, names)

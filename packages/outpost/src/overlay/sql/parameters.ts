@@ -3,8 +3,19 @@ export type AddedParameter =
   | { readonly kind: 'coverage'; readonly part: 'lineage' | 'site' | 'epoch' | 'seq'; readonly index: number }
   /** Complete new rows as an array of the table's row type; `guarded` for those of N20. */
   | { readonly kind: 'inserts'; readonly table: string; readonly guarded: boolean }
-  /** Keys whose rows of main are not shown, one array per key column. */
-  | { readonly kind: 'excluded'; readonly table: string; readonly key: number }
+  /**
+   * Keys whose rows of main are not shown, one array per key column: all, or those of pending inserts and of the
+   * others apart.
+   */
+  | {
+      readonly kind: 'excluded'
+      readonly table: string
+      readonly key: number
+      readonly which: 'all' | 'inserted' | 'changed'
+    }
+  /** The oldest transaction that inserted one of the carried rows, and the epochs that it and later ones are of. */
+  | { readonly kind: 'oldest_insert'; readonly table: string }
+  | { readonly kind: 'insert_epochs'; readonly table: string }
   /** Keys of patched rows. */
   | { readonly kind: 'patch_key'; readonly table: string; readonly key: number }
   | { readonly kind: 'patch_value'; readonly table: string; readonly column: number }

@@ -202,7 +202,7 @@ function mergedRows(shape: TableShape, merged: ReadonlyMap<number, string>, from
 function notExcluded(shape: TableShape, parameters: AddedParameters): string {
   const table = shape.table.name
   const arrays = shape.keys.map((key, index) =>
-    parameters.add({ kind: 'excluded', table, key: index }, arrayType(key)),
+    parameters.add({ kind: 'excluded', table, key: index, which: 'all' }, arrayType(key)),
   )
   if (shape.keys.length === 1) return `${ident(shape.keys[0]!)} <> ALL (${arrays[0]})`
   const names = shape.keys.map(ident)
@@ -211,13 +211,39 @@ function notExcluded(shape: TableShape, parameters: AddedParameters): string {
   return `(${names.join(', ')}) NOT IN (SELECT ${fields.join(', ')} FROM unnest(${arrays.join(', ')}) AS x(${sources.join(', ')}))`
 }
 
-/** Main's own versions of the rows that are pending, found by key. */
-export function replacedQuery(shape: CarryShape, parameters: AddedParameters): string {
+/**
+ * Main's own versions of the rows that are pending, found by key. Where the node's ledger has none of the
+ * transactions that inserted rows, it has none of these rows either and they are not looked for: during an outage
+ * that is most of a backlog. `site` is undefined where the node may not have a ledger.
+ *
+ * The keys come through a subquery so that the planner does not see how many there are: it would take thousands of
+ * look-ups for expensive enough to compile them, which takes longer than to make them.
+ */
+export function replacedQuery(
+  shape: CarryShape,
+  parameters: AddedParameters,
+  site: string | undefined,
+): string {
   const { table, keys } = shape.table
-  const arrays = keys.map((key, index) =>
-    parameters.add({ kind: 'excluded', table: table.name, key: index }, arrayType(key)),
-  )
+  const arrays = (which: 'all' | 'inserted' | 'changed'): readonly string[] =>
+    keys.map((key, index) =>
+      parameters.add({ kind: 'excluded', table: table.name, key: index, which }, arrayType(key)),
+    )
   const names = keys.map((_, index) => `k${index}`).join(', ')
-  const on = keys.map((key, index) => `b.${ident(key)} = k.k${index}`).join(' AND ')
-  return `SELECT b.* FROM unnest(${arrays.join(', ')}) AS k(${names}) CROSS JOIN LATERAL (SELECT * FROM ${table.name} AS b WHERE ${on} OFFSET 0) AS b`
+  const unnested = (list: readonly string[]): string =>
+    `SELECT * FROM unnest(${list.map((array) => `(SELECT ${array})`).join(', ')}) AS k(${names})`
+  const on = keys.map((key, index) => `b.${ident(key)} = ${carriedValue(key, `k.k${index}`)}`).join(' AND ')
+  const source =
+    site === undefined
+      ? unnested(arrays('all'))
+      : `${unnested(arrays('changed'))} UNION ALL ${unnested(arrays('inserted'))} WHERE ${hasInserted(table.name, parameters, site)}`
+  return `SELECT b.* FROM (${source}) AS k CROSS JOIN LATERAL (SELECT * FROM ${table.name} AS b WHERE ${on} OFFSET 0) AS b`
+}
+
+function hasInserted(table: string, parameters: AddedParameters, site: string): string {
+  const oldest = parameters.add({ kind: 'oldest_insert', table }, 'bigint')
+  const epochs = parameters.add({ kind: 'insert_epochs', table }, 'uuid[]')
+  const applied = `SELECT FROM outpost.ledger AS l WHERE l.site = ${site} AND l.epoch = e.epoch AND l.seq >= ${oldest}`
+  const dropped = `SELECT FROM outpost.epoch AS d WHERE d.site = ${site} AND d.epoch = e.epoch AND d.dropped_through >= ${oldest}`
+  return `(SELECT bool_or(EXISTS (${applied}) OR EXISTS (${dropped})) FROM unnest(${epochs}) AS e(epoch))`
 }

@@ -68,6 +68,7 @@ class Analysis {
   readonly #sql: string
   readonly #catalog: Catalog
   readonly #searchPath: readonly string[]
+  readonly #parsed: AstNode
   readonly #tokens: TokenMap
   readonly #scopes: SelectScope[] = []
   readonly #uses: TableUse[] = []
@@ -81,11 +82,13 @@ class Analysis {
     this.#sql = sql
     this.#catalog = catalog
     this.#searchPath = searchPath
+    // Parsed first: the scanner does not say well what is wrong with a text.
+    this.#parsed = parseSelect(sql)
     this.#tokens = new TokenMap(sql)
   }
 
   statement(): Statement {
-    const select = parseSelect(this.#sql)
+    const select = this.#parsed
     const top = this.#select(select, undefined, new Set())
     return {
       sql: this.#sql,

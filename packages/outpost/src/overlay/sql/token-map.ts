@@ -12,6 +12,14 @@ export interface Token {
 
 const commentNames: ReadonlySet<string> = new Set(['SQL_COMMENT', 'C_COMMENT'])
 
+/**
+ * The scanner answers in JSON and does not escape control characters. Outside of strings, comments and quoted names
+ * they are white space or an error, and of those nothing but the place is used: they are replaced byte by byte.
+ */
+const scannable = (sql: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  sql.replace(/[\v\f]/g, ' ').replace(/[\0-\x08\x0e-\x1f]/g, '?')
+
 /** The tokens of a statement without comments, findable by byte offset. */
 export class TokenMap {
   readonly tokens: readonly Token[]
@@ -20,7 +28,7 @@ export class TokenMap {
   constructor(sql: string) {
     let depth = 0
     const tokens: Token[] = []
-    for (const token of scanSync(sql).tokens) {
+    for (const token of scanSync(scannable(sql)).tokens) {
       if (commentNames.has(token.tokenName)) continue
       if (token.text === ')' || token.text === ']') depth--
       this.#byStart.set(token.start, tokens.length)
