@@ -9,7 +9,6 @@ import { compareLedger, redrive } from './ledger-comparison.ts'
 import type { HelloAnswer, MainSession } from './main-session.ts'
 import { Parking } from './parking.ts'
 import { type Contact, Sender, type SendResult } from './sender.ts'
-import { seqsOf } from './seq-ranges.ts'
 
 type Welcome = Extract<HelloAnswer, { readonly kind: 'welcome' }>
 
@@ -167,8 +166,10 @@ export class Applier {
     const { missing, told } = await compareLedger(journal, session, site, this.#moves)
     this.#sender.told = told
     if (missing.length === 0) return 0
-    const count = await redrive(journal, missing, async (records) => await this.#options.onRedrive?.(records))
-    this.#sender.noteRedriven(seqsOf(missing))
+    const count = await redrive(journal, missing, async (records) => {
+      this.#sender.noteRedriven(records)
+      await this.#options.onRedrive?.(records)
+    })
     this.#notify(missing.map(({ from, to }) => ({ from, to, status: { state: 'buffered' as const } })))
     return count
   }

@@ -31,7 +31,9 @@ function batchOf(records: readonly TransactionRecord[], { states = {}, waiting =
     stateOf: (seq) => states[seq] ?? 'buffered',
     isWaiting: (seq) => waiting.includes(seq),
     isLastAttempt: () => false,
-    isRedriven: (seq) => redriven.includes(seq),
+    redrivenWriter: (key, seq) =>
+      records.findLast((each) => redriven.includes(each.seq) && each.seq < seq && each.writes.includes(key))
+        ?.seq,
     epochOf: ({ epoch }) => epoch,
   }
   const builder = new BatchBuilder(batchLimits.largest, facts)
@@ -82,7 +84,7 @@ describe('BatchBuilder', () => {
       stateOf: () => 'buffered',
       isWaiting: () => false,
       isLastAttempt: () => false,
-      isRedriven: () => false,
+      redrivenWriter: () => undefined,
       epochOf: ({ epoch }) => epoch,
     })
     expect([builder.add(record(1)), builder.add(record(2))]).toEqual([true, false])

@@ -9,8 +9,8 @@ export interface BatchFacts {
   isWaiting(seq: Seq): boolean
   /** True when a missing reference rejects it this time. */
   isLastAttempt(seq: Seq): boolean
-  /** Main lost it: what followed it was made when it counted as applied, so dependencies are looked for again. */
-  isRedriven(seq: Seq): boolean
+  /** The newest transaction before `seq` that writes this key and that main lost; see `RedrivenWork`. */
+  redrivenWriter(key: string, seq: Seq): Seq | undefined
   /** The epoch under which the record is sent (N2). */
   epochOf(record: TransactionRecord): Epoch
 }
@@ -36,8 +36,6 @@ export class BatchBuilder {
   readonly #parked = new Map<Seq, readonly Seq[]>()
   readonly #behind = new Set<Seq>()
   readonly #sent = new Set<Seq>()
-  /** Newest re-driven writer of each key in this pass. */
-  readonly #redrivenWriters = new Map<string, Seq>()
   #bytes = 0
   #isFull = false
 
@@ -61,7 +59,6 @@ export class BatchBuilder {
     } else if (!this.#send(record, dependsOn)) {
       return false
     }
-    this.#noteRedriven(record)
     return true
   }
 
@@ -100,18 +97,12 @@ export class BatchBuilder {
   }
 
   #dependencies(record: TransactionRecord): readonly Seq[] {
-    if (this.#redrivenWriters.size === 0) return record.dependsOn
     const found = new Set(record.dependsOn)
     for (const key of [...record.writes, ...record.references]) {
-      const seq = this.#redrivenWriters.get(key)
+      const seq = this.#facts.redrivenWriter(key, record.seq)
       if (seq !== undefined) found.add(seq)
     }
-    return [...found]
-  }
-
-  #noteRedriven(record: TransactionRecord): void {
-    if (!this.#facts.isRedriven(record.seq)) return
-    for (const key of record.writes) this.#redrivenWriters.set(key, record.seq)
+    return found.size === record.dependsOn.length ? record.dependsOn : [...found]
   }
 }
 

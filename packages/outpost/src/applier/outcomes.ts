@@ -1,4 +1,5 @@
 import type { StatusChange, TransactionStatus } from '../journal/journal.ts'
+import type { PlannedTransaction } from '../ledger/batch-plan.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { OutcomeRun } from './main-session.ts'
 import { seqRanges } from './seq-ranges.ts'
@@ -13,7 +14,7 @@ export interface OutcomeEffects {
   readonly digestDifferent: readonly Seq[]
 }
 
-/** Pure: what the outcomes of one CALL change in the journal. Skipped ones (`parked`) are left to the next batch. */
+/** Pure: what the outcomes of one CALL change in the journal. Of skipped ones `blockedOf` says what becomes. */
 export function outcomeEffects(outcomes: readonly OutcomeRun[], position: string): OutcomeEffects {
   const changes: StatusChange[] = []
   const rejected: Seq[] = []
@@ -33,6 +34,28 @@ export function outcomeEffects(outcomes: readonly OutcomeRun[], position: string
     for (const { from, to } of seqRanges(run.seqs)) changes.push({ from, to, status })
   }
   return { changes, applied, rejected, waiting, digestDifferent }
+}
+
+/**
+ * Pure: what main skipped because it rejected something before it, each with the seqs that hold it back. They are
+ * parked at once, since the next batch may know less of why. What was skipped behind a waiting one stays in line.
+ */
+export function blockedOf(
+  transactions: readonly Pick<PlannedTransaction, 'seq' | 'dependsOn'>[],
+  outcomes: readonly OutcomeRun[],
+): readonly { readonly seq: Seq; readonly by: readonly Seq[] }[] {
+  const dead = new Set(outcomes.flatMap((run) => (run.outcome === 'rejected' ? run.seqs : [])))
+  const skipped = new Set(outcomes.flatMap((run) => (run.outcome === 'parked' ? run.seqs : [])))
+  if (skipped.size === 0) return []
+  const blocked: { seq: Seq; by: readonly Seq[] }[] = []
+  for (const { seq, dependsOn } of transactions) {
+    if (!skipped.has(seq)) continue
+    const by = dependsOn.filter((each) => dead.has(each))
+    if (by.length === 0) continue
+    blocked.push({ seq, by })
+    dead.add(seq)
+  }
+  return blocked
 }
 
 function statusOf(run: OutcomeRun, position: string): TransactionStatus {

@@ -79,7 +79,15 @@ export class Parking {
   }
 
   async #release(seqs: readonly Seq[]): Promise<readonly StatusChange[]> {
-    const changes = seqs.map((seq): StatusChange => ({ from: seq, to: seq, status: { state: 'buffered' } }))
+    const changes = seqs.map((seq): StatusChange => {
+      // A return to `buffered` forgets the rest; that main had lost it must outlive the detour (N9).
+      const { redriven } = this.#journal.status(seq)
+      return {
+        from: seq,
+        to: seq,
+        status: { state: 'buffered', ...(redriven !== undefined && { redriven }) },
+      }
+    })
     if (changes.length > 0) await this.#journal.setStatus(changes)
     return changes
   }

@@ -1,12 +1,13 @@
 import { planBatch } from '../ledger/batch-plan.ts'
-import type { Seq } from '../transaction/transaction.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { ApplierOptions } from './applier-options.ts'
 import { type Batch, BatchBuilder } from './batch.ts'
 import { afterFailure, afterSuccess, type BatchSize, batchLimits } from './batch-size.ts'
 import type { EpochMoves } from './epoch-moves.ts'
 import type { ApplyAnswer, LedgerPlace, MainSession, Streak } from './main-session.ts'
-import { outcomeEffects } from './outcomes.ts'
+import { blockedOf, outcomeEffects } from './outcomes.ts'
 import type { Parking } from './parking.ts'
+import { RedrivenWork } from './redriven-work.ts'
 
 /** What was agreed at hello. */
 export interface Contact {
@@ -40,7 +41,7 @@ export class Sender {
   readonly #moves: EpochMoves
   readonly #parking: Parking
   readonly #waiting = new Map<Seq, { attempts: number; retryAtMs: number }>()
-  readonly #redrivenUnsent = new Set<Seq>()
+  readonly #redriven: RedrivenWork
   readonly #failedAlone = new Map<Seq, number>()
   #size: BatchSize = batchLimits.first
   #streak: Streak = { key: null, count: 0 }
@@ -52,14 +53,17 @@ export class Sender {
     this.#options = options
     this.#moves = moves
     this.#parking = parking
+    this.#redriven = new RedrivenWork(options.journal)
   }
 
   /** Sends the next batch; an empty one where main must still learn that the re-drive is done. */
   async send(contact: Contact): Promise<SendResult> {
     const { journal, clock, site } = this.#options
+    await this.#redriven.load()
+    this.#redriven.settle()
     const batch = await this.#form()
-    await this.#park(batch)
-    const isRedriven = this.#isRedrivenWith(batch)
+    await this.#park(batch.parked)
+    const isRedriven = this.#redriven.isSettled
     const mustReport = isRedriven && !contact.isRedriven
     if (batch.transactions.length === 0 && !mustReport) return { kind: 'idle' }
     const plan = planBatch(batch.transactions, this.#options.rules(), this.#options.planLimits)
@@ -110,8 +114,9 @@ export class Sender {
     this.#told = place
   }
 
-  noteRedriven(seqs: Iterable<Seq>): void {
-    for (const seq of seqs) this.#redrivenUnsent.add(seq)
+  /** Main lacks these, which counted as applied: they go back in line. */
+  noteRedriven(records: readonly TransactionRecord[]): void {
+    this.#redriven.note(records)
   }
 
   noteRoundTrip(durationMs: number): void {
@@ -140,7 +145,7 @@ export class Sender {
       isWaiting: (seq) => (this.#waiting.get(seq)?.retryAtMs ?? 0) > nowMs,
       isLastAttempt: (seq) =>
         (this.#waiting.get(seq)?.attempts ?? 0) + 1 >= (this.#options.retryAttempts ?? 3),
-      isRedriven: (seq) => (journal.status(seq).redriven ?? 0) > 0,
+      redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
       epochOf: (record) => this.#moves.current(record.epoch),
     })
     let after: Seq = 0
@@ -153,18 +158,9 @@ export class Sender {
     return builder.finish()
   }
 
-  async #park(batch: Batch): Promise<void> {
-    this.#notify(await this.#parking.park(batch.parked))
-    for (const { seq } of batch.parked) {
-      this.#redrivenUnsent.delete(seq)
-      this.#waiting.delete(seq)
-    }
-  }
-
-  #isRedrivenWith(batch: Batch): boolean {
-    if (this.#redrivenUnsent.size === 0) return true
-    const sent = batch.transactions.filter(({ seq }) => this.#redrivenUnsent.has(seq)).length
-    return sent === this.#redrivenUnsent.size
+  async #park(parked: Batch['parked']): Promise<void> {
+    this.#notify(await this.#parking.park(parked))
+    for (const { seq } of parked) this.#waiting.delete(seq)
   }
 
   async #book(batch: Batch, answer: Done, durationMs: number): Promise<void> {
@@ -176,15 +172,11 @@ export class Sender {
       effects.waiting.map(({ seq }) => seq),
       answer.isPaused,
     )
-    for (const { seqs } of answer.outcomes) {
-      for (const seq of seqs) {
-        this.#redrivenUnsent.delete(seq)
-        this.#failedAlone.delete(seq)
-      }
-    }
+    for (const { seqs } of answer.outcomes) for (const seq of seqs) this.#failedAlone.delete(seq)
     for (const { from, to } of effects.changes)
       for (let seq = from; seq <= to; seq++) this.#waiting.delete(seq)
     this.#notify(effects.changes)
+    await this.#park(blockedOf(batch.transactions, answer.outcomes))
     await this.#releaseBehind(answer)
     this.#alarmDigests(effects.digestDifferent)
     const { length } = batch.transactions

@@ -26,7 +26,12 @@ describeEachPostgres('two sites and a main that was replaced', (pg) => {
   })
 
   const open = async (options: Partial<TestSiteOptions> = {}): Promise<TestSite> => {
-    const site = await openTestSite({ config: main.config, catalog: main.catalog, retryDelayMs: 20, ...options })
+    const site = await openTestSite({
+      config: main.config,
+      catalog: main.catalog,
+      retryDelayMs: 20,
+      ...options,
+    })
     sites.push(site)
     return site
   }
