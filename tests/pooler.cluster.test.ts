@@ -1,7 +1,6 @@
-import { waitFor } from '@outpost/lab'
+import { Pgbouncer, waitFor } from '@outpost/lab'
 import { describeEachPostgresWithPgbouncer } from '@outpost/lab/testing'
 import { expect, it } from 'vitest'
-import { Pgbouncer } from '../packages/lab/src/pgbouncer.ts'
 import { Bookkeeper } from './harness/bookkeeper.ts'
 import { inStates, untilApplied, untilReplicated } from './harness/drained.ts'
 import { LiveReaders } from './harness/live-readers.ts'
