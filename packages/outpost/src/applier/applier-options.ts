@@ -40,6 +40,8 @@ export interface FinishedBatch {
   readonly rejected: number
   /** Flushed position of main behind it, `timeline/LSN`. */
   readonly position: string
+  /** Sites that have not brought again what main lost: missing rows wait for them without counting attempts (N9). */
+  readonly pausedBy: readonly string[]
 }
 
 /** Called in the applier's own turn: what they throw stops nothing, and they must not wait for the applier. */

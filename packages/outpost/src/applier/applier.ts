@@ -93,6 +93,26 @@ export class Applier {
     this.#wakeup.abort()
   }
 
+  /**
+   * The operator's word that no other site will bring again what transactions here still miss: attempts count again,
+   * at every site (N9). Runs beside the applier's own work; rejects with what the link or main says.
+   */
+  async releaseAttempts(): Promise<void> {
+    const session = await this.#options.openSession(this.#stopping.signal)
+    try {
+      await session.releaseAttempts()
+    } finally {
+      await session.close()
+    }
+    this.#sender.reset()
+    this.wake()
+  }
+
+  /** Sites that missing rows wait for since main was replaced, as the last CALL found them; usually none (N9). */
+  get pausedBy(): readonly string[] {
+    return this.#sender.pausedBy
+  }
+
   /** The operator's word that the present main is the right one, although it does not descend from the last (N4). */
   acceptMain(): void {
     this.#isAccepting = true

@@ -92,8 +92,8 @@ export type ApplyAnswer =
       readonly system: string
       readonly timeline: number
       readonly lineage: string
-      /** Missing references do not count as attempts, because other sites have not re-driven yet (N9). */
-      readonly isPaused: boolean
+      /** Sites that have not re-driven yet: while there are any, missing rows count no attempt (N9). */
+      readonly pausedBy: readonly string[]
     }
 
 /** Consecutive ledger rows of one epoch. */
@@ -130,6 +130,8 @@ export interface MainSession {
     term: number,
     drops: readonly { readonly epoch: Epoch; readonly through: Seq }[],
   ): Promise<boolean>
+  /** The operator's word that no other site will bring what still misses: attempts count again (N9). */
+  releaseAttempts(): Promise<void>
   /** Ends the connection at once; idempotent. */
   close(): Promise<void>
 }

@@ -170,6 +170,10 @@ class PgMainSession implements MainSession {
     return rows[0]!.is_done === true
   }
 
+  async releaseAttempts(): Promise<void> {
+    await this.#query('SELECT outpost.release_attempts()', [])
+  }
+
   async close(): Promise<void> {
     this.#closing.abort()
     // Ending politely would wait for a peer that may be gone.
@@ -232,6 +236,6 @@ function readAnswer(answer: Row & { kind: ApplyAnswer['kind'] }, call: ApplyCall
     system: String(answer.system),
     timeline: Number(answer.timeline),
     lineage,
-    isPaused: answer.isPaused === true,
+    pausedBy: answer.pausedBy as readonly string[],
   }
 }

@@ -47,6 +47,7 @@ export class Sender {
   #streak: Streak = { key: null, count: 0 }
   #told: LedgerPlace | undefined
   #roundTripMs = 1
+  #pausedBy: readonly string[] = []
   #underWay: Batch | undefined
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
@@ -124,6 +125,11 @@ export class Sender {
     this.#roundTripMs = isFirst ? durationMs : Math.min(durationMs, this.#roundTripMs * 1.05)
   }
 
+  /** Sites that missing rows wait for since main was replaced, as the last CALL found them (N9). */
+  get pausedBy(): readonly string[] {
+    return this.#pausedBy
+  }
+
   /** After the operator or a repair: attempts and streaks start anew. */
   reset(): void {
     this.#streak = { key: null, count: 0 }
@@ -167,10 +173,11 @@ export class Sender {
     const effects = outcomeEffects(answer.outcomes, answer.position)
     await this.#options.journal.setStatus(effects.changes)
     this.#streak = answer.streak
+    this.#pausedBy = answer.pausedBy
     this.#noteTold(batch, answer)
     this.#noteWaiting(
       effects.waiting.map(({ seq }) => seq),
-      answer.isPaused,
+      answer.pausedBy.length > 0,
     )
     for (const { seqs } of answer.outcomes) for (const seq of seqs) this.#failedAlone.delete(seq)
     for (const { from, to } of effects.changes)
@@ -194,6 +201,7 @@ export class Sender {
       applied: effects.applied,
       rejected: effects.rejected.length,
       position,
+      pausedBy: answer.pausedBy,
     })
   }
 

@@ -126,7 +126,8 @@ export class SimulatedMain {
     if (this.lineage !== call.lineage || this.#pendingLineage !== undefined) return { kind: 'lineage' }
     const { told } = call
     if (told !== undefined && !this.#has(told)) return { kind: 'gap' }
-    const isPaused = this.chain.length > 1 && !this.#isRedriven()
+    // There is one site, and no site waits for itself.
+    const isPaused = false
     const outcomes: OutcomeRun[] = []
     const failed = new Set<Seq>()
     for (const group of call.plan.groups) {
@@ -152,7 +153,7 @@ export class SimulatedMain {
       system: '1',
       timeline: 1,
       lineage: this.lineage,
-      isPaused,
+      pausedBy: [],
     }
   }
 
@@ -235,6 +236,7 @@ export function simulatedSession(main: () => SimulatedMain, faults: Faults): Mai
     beat: (_site, lineage, told) =>
       cross(() => ({ position: '1/0/0', at: '', isCurrent: main().isCurrent(lineage, told) })),
     prune: () => cross(() => true),
+    releaseAttempts: () => cross(() => undefined),
     close: async () => undefined,
   }
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer, waitFor } from '@outpost/lab/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { grantSite } from '../ledger/grant-site.ts'
 import {
+  file,
   finish,
   openTestMain,
   openTestSite,
@@ -67,5 +69,43 @@ describeEachPostgres('two sites and a main that was replaced', (pg) => {
     const missing = await institute.append([finish(randomUUID())])
     await institute.until('rejected', missing)
     expect(institute.journal.status(missing)).toMatchObject({ sqlstate: 'OP003' })
+  })
+
+  it('N9: says whom the pause waits for, and the operator ends it through a site of the least rights', async () => {
+    const role = `site_${randomUUID().slice(0, 8)}`
+    await main.query(`CREATE ROLE ${role} LOGIN`)
+    await grantSite(main.client, { role, site: 'observatory', tables: ['public.unit', 'public.file'] })
+    await main.query(`SELECT outpost.hello('institute', gen_random_uuid())`)
+    await main.query('UPDATE outpost.lineage SET timeline = 99')
+    const url = new URL(String(main.config.connectionString))
+    url.username = role
+    const reports: (readonly string[])[] = []
+    const site = await open({
+      config: { connectionString: url.href },
+      retryAttempts: 1,
+      onBatch: ({ pausedBy }) => reports.push(pausedBy),
+    })
+    const orphan = await site.append([file(randomUUID())])
+    await waitFor(() => reports.length >= 3, { what: 'several attempts' })
+    expect(site.applier.pausedBy).toEqual(['institute'])
+    expect(reports.at(-1)).toEqual(['institute'])
+    await site.applier.releaseAttempts()
+    await site.until('rejected', orphan)
+    expect(site.applier.pausedBy).toEqual([])
+    await site.stop()
+    sites.splice(sites.indexOf(site), 1)
+    await main.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+  })
+
+  it('N9: a site does not wait for itself: what nobody brings is rejected after its attempts', async () => {
+    const site = await open({ retryAttempts: 2 })
+    const id = randomUUID()
+    await main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by nobody who journals')`, [id])
+    const child = await site.append([file(id)])
+    await site.until('applied', child)
+    await site.applier.stop()
+    await replaceMain()
+    site.applier.start()
+    await site.until('rejected', child)
   })
 })

@@ -158,8 +158,10 @@ BEGIN
 END $$;
 
 CREATE FUNCTION outpost.release_attempts() RETURNS void
-LANGUAGE sql VOLATILE AS $$
-  -- The operator's word that no other site will bring what a transaction still misses (N9).
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  -- The operator's word that no other site will bring what a transaction still misses (N9). It comes through a site,
+  -- whose role may write nothing else of a lineage.
   UPDATE outpost.lineage SET attempts_released = true WHERE id = outpost.current_lineage()
 $$;
+REVOKE ALL ON FUNCTION outpost.release_attempts() FROM PUBLIC;
 `

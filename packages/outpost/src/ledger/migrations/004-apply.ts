@@ -168,13 +168,13 @@ BEGIN
   RETURN v_outcome;
 END $$;
 
-CREATE FUNCTION outpost.attempts_are_paused(p_lineage uuid) RETURNS boolean
+CREATE FUNCTION outpost.paused_by(p_lineage uuid, p_site text) RETURNS text[]
 LANGUAGE sql STABLE AS $$
-  -- After main was replaced, what a transaction refers to may still be on its way from another site (N9).
-  SELECT EXISTS (
-    SELECT FROM outpost.lineage l, outpost.site s
-    WHERE l.id = p_lineage AND l.previous IS NOT NULL AND NOT l.attempts_released AND s.redriven_lineage IS DISTINCT FROM l.id
-  )
+  -- After main was replaced, what a transaction refers to may still be on its way from these sites (N9). Not from its
+  -- own: there order and dependencies say what comes first, and a site that waited for itself would wait for ever.
+  SELECT coalesce(array_agg(s.name ORDER BY s.name), '{}') FROM outpost.lineage l, outpost.site s
+  WHERE l.id = p_lineage AND l.previous IS NOT NULL AND NOT l.attempts_released
+    AND s.redriven_lineage IS DISTINCT FROM l.id AND s.name <> p_site
 $$;
 
 CREATE PROCEDURE outpost.apply(
@@ -198,7 +198,7 @@ DECLARE
   v_outcomes jsonb[] := '{}';
   v_run jsonb;
   v_failed bigint[] := '{}';
-  v_is_paused boolean;
+  v_paused_by text[];
   v_must_fence boolean;
   v_streak_key text := p_payload->'streak'->>'key';
   v_streak integer := coalesce((p_payload->'streak'->>'count')::integer, 0);
@@ -221,7 +221,7 @@ BEGIN
     SELECT coalesce((SELECT dropped_through FROM outpost.epoch WHERE site = p_site AND epoch = u.e), 0)
     FROM unnest(v_epochs) WITH ORDINALITY u(e, o) ORDER BY o
   );
-  v_is_paused := outpost.attempts_are_paused(v_lineage);
+  v_paused_by := outpost.paused_by(v_lineage, p_site);
   SELECT * INTO v_texts, v_are_mergeable FROM outpost.statements(v_shapes);
 
   <<groups>>
@@ -257,7 +257,7 @@ BEGIN
         END IF;
         v_outcome := outpost.apply_one(
           p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_group->'r', v_transaction,
-          (v_transaction->>5)::boolean, v_is_paused
+          (v_transaction->>5)::boolean, cardinality(v_paused_by) > 0
         );
         COMMIT;
         v_must_fence := true;
@@ -307,7 +307,7 @@ BEGIN
   SELECT jsonb_build_object(
     'kind', 'done', 'stopped', v_stopped, 'taken', CASE WHEN v_stopped = 'taken' THEN v_epochs[v_e] END, 'outcomes', to_jsonb(v_outcomes), 'streak', jsonb_build_object('key', v_streak_key, 'count', v_streak),
     'flush', pg_current_wal_flush_lsn()::text, 'system', s.system_identifier, 'timeline', s.timeline, 'lineage', v_lineage,
-    'isPaused', v_is_paused, 'now', v_now
+    'pausedBy', to_jsonb(v_paused_by), 'now', v_now
   ) INTO p_result FROM outpost.server_identity() s;
 END $$;
 
