@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { CopiedTree } from '../tests/rules/copied-tree.ts'
 import type { Guard } from '../tests/rules/rule.ts'
 import { rules } from '../tests/rules/rules.ts'
-import { namePattern, runTests } from '../tests/rules/run-tests.ts'
+import { namePattern, runTests, type TestRun } from '../tests/rules/run-tests.ts'
 import { type Verdict, verdictOf } from '../tests/rules/verdict.ts'
 
 type NumberedGuard = Guard & { readonly number: string }
@@ -58,12 +58,21 @@ async function judge(tree: CopiedTree, guards: readonly NumberedGuard[]): Promis
     const isPassing =
       before.passed.some((name) => pattern.test(name)) &&
       !before.failed.some(({ name }) => pattern.test(name))
+    if (!isPassing) process.stderr.write(`${reasonsOf(before, pattern)}\n`)
     const verdict = isPassing
       ? verdictOf(await tree.mutated(guard, () => runTests(tree.root, file, [pattern])))
       : 'fails with it'
     lines.push([guard.number, verdict, guard.ensures, `${file}: ${guard.test.title}`])
     process.stderr.write(`${lines.length}/${total} ${guard.number} ${verdict}: ${guard.ensures}\n`)
   }
+}
+
+/** Why the test fails although the rule is in place. */
+function reasonsOf({ passed, failed }: TestRun, pattern: RegExp): string {
+  const own = failed.filter(({ name }) => pattern.test(name) || name === 'the file')
+  if (own.length > 0)
+    return own.map(({ name, messages }) => `${name}: ${messages.slice(0, 1_000)}`).join('\n')
+  return `No test of this name ran; these passed: ${passed.join('; ')}`
 }
 
 function groupedByFile(guards: readonly NumberedGuard[]): NumberedGuard[][] {

@@ -91,8 +91,11 @@ export const clientRules: readonly Rule[] = [
       {
         ensures: 'so does a row by its key',
         file: `${outpost}/site/running-site.ts`,
-        find: 'await this.#parts.journal.catchUp()',
-        replace: '',
+        find: `await this.#parts.journal.catchUp()
+    const found = resolveTable(this.catalog, table)
+    return await readRowByKey(`,
+        replace: `const found = resolveTable(this.catalog, table)
+    return await readRowByKey(`,
         test: { file: `${outpost}/site/site-rules.pg.test.ts`, title: 'N23: each read first folds' },
       },
     ],

@@ -96,7 +96,11 @@ export const identityRules: readonly Rule[] = [
         file: `${outpost}/journal/lmdb/record-codec.ts`,
         find: '  if (draft.replaces !== undefined) record.replaces = draft.replaces\n',
         replace: '',
-        test: { file: replay, title: 'N3: is a transaction of its own' },
+        test: {
+          file: `${outpost}/journal/lmdb/conformance.test.ts`,
+          suite: `${outpost}/journal/conformance.spec-suite.ts`,
+          title: 'a record is the same after stop and open',
+        },
       },
       {
         ensures: 'what was dealt with is not driven again',
@@ -133,15 +137,15 @@ export const identityRules: readonly Rule[] = [
       {
         ensures: 'a main outside the remembered lineage is refused',
         file: `${outpost}/applier/applier.ts`,
-        find: 'remembered: this.#isAccepting ? undefined : journal.getFact(lineageFact)',
-        replace: 'remembered: undefined',
+        find: 'journal.getFact(lineageFact),',
+        replace: 'undefined,',
         test: { file: applier, title: 'N4: a main that does not descend' },
       },
       {
         ensures: 'the operator can accept it',
         file: `${outpost}/applier/applier.ts`,
-        find: 'this.#isAccepting = true',
-        replace: 'this.#isAccepting = false',
+        find: 'acceptMain(): void {',
+        replace: 'acceptMain(): void {\n    if (this.#running !== undefined) return',
         test: { file: applier, title: 'N4: a main that does not descend' },
       },
       {

@@ -226,8 +226,8 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'what follows a lost transaction on the same row waits for it',
         file: `${outpost}/applier/batch.ts`,
-        find: 'if (this.#redrivenWriters.size === 0) return record.dependsOn',
-        replace: 'if (this.#redrivenWriters.size >= 0) return record.dependsOn',
+        find: 'const seq = this.#facts.redrivenWriter(key, record.seq)',
+        replace: 'const seq = undefined as Seq | undefined',
         test: {
           file: `${outpost}/applier/batch.test.ts`,
           title: 'N9: what follows a lost transaction on the same row',
@@ -243,8 +243,8 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'attempts pause after a change of main until all sites have caught up',
         file: apply,
-        find: 'v_is_paused := outpost.attempts_are_paused(v_lineage);',
-        replace: 'v_is_paused := false;',
+        find: 'AND l.previous IS NOT NULL AND NOT l.attempts_released',
+        replace: 'AND false',
         test: { file: contact, title: 'N9: after main was replaced a missing reference waits' },
       },
       {

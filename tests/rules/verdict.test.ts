@@ -9,6 +9,7 @@ describe('verdictOf', () => {
     expect(verdictOf(failed('error: syntax error at or near ";"'))).toBe('broken')
     expect(verdictOf({ passed: ['x'], failed: [] })).toBe('unnoticed')
     expect(verdictOf({ passed: [], failed: [] })).toBe('missing')
+    expect(verdictOf(undefined)).toBe('stale')
   })
 })
 

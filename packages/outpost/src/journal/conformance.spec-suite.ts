@@ -63,7 +63,7 @@ export function describeJournal(name: string, makeStore: () => Promise<Conforman
         expect([journal.firstSeq, journal.lastSeq]).toEqual([1, 300])
       })
 
-      it('P1: a record is the same after stop and open, whatever its values', async () => {
+      it('P1, N3: a record is the same after stop and open, whatever its values', async () => {
         const at = await store()
         const journal = await opened(at)
         const odd = sampleDraft(1, {
