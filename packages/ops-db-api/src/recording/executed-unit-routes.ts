@@ -1,3 +1,4 @@
+import type { TransactionState } from 'outpost'
 import { ProblemError } from 'outpost/fastify'
 import { instantMs } from '../resources/column-json.ts'
 import { instrumentConfigurations, executedObsUnits as units } from '../resources/recorded-resources.ts'
@@ -131,12 +132,20 @@ async function changeUnit(
     status: 200,
     body: { id, status: change.status },
     check: async (): Promise<Verdict> => {
+      // What this site recorded itself is known whether or not a database answers in time.
+      const pending = await site.pendingRow(units.table, { id })
+      if (pending?.row.status && isInForce(pending.state)) assertUnitChange(pending.row, change.status, end)
       const row = await checks.present(units, id)
       if (row === undefined) return 'shape_only'
       assertUnitChange(row, change.status, end)
       return 'checked'
     },
   })
+}
+
+/** A refused change is no ground for refusing the next one. */
+function isInForce(state: TransactionState): boolean {
+  return state !== 'rejected' && state !== 'parked'
 }
 
 /** Errors: `state_conflict`, `end_before_start`. */

@@ -81,7 +81,8 @@ export class MergedReads {
     for (const node of this.#candidates(options.node)) {
       // A replica off the lineage can still serve in the end; then a main that just failed is not waited for again.
       if (outcome.replicaLacksLineage && !node.isUsable) continue
-      const attempt = await this.#try(node, sql, values, options.timeoutMs, this.#coverage())
+      const insists = options.node === undefined
+      const attempt = await this.#try(node, sql, values, options.timeoutMs, this.#coverage(), insists)
       switch (attempt.kind) {
         case 'served':
           outcome.served = { read: attempt.read, node: node.name }
@@ -142,18 +143,19 @@ export class MergedReads {
     values: readonly unknown[],
     timeoutMs: number,
     coverage: Coverage,
+    insists: boolean,
   ): Promise<MergedRead> {
     const usesNames = !this.#withoutNames.has(node.name)
     try {
       return await node.run(
         timeoutMs,
         (client) => this.#options.overlay.query(executorOf(client, usesNames), sql, values, { coverage }),
-        { insists: true },
+        { insists },
       )
     } catch (error) {
       if (!usesNames || !nameErrors.has((error as { code?: unknown }).code)) throw error
       this.#withoutNames.add(node.name)
-      return await this.#ask(node, sql, values, timeoutMs, coverage)
+      return await this.#ask(node, sql, values, timeoutMs, coverage, insists)
     }
   }
 
@@ -163,9 +165,10 @@ export class MergedReads {
     values: readonly unknown[],
     timeoutMs: number,
     coverage: Coverage,
+    insists = true,
   ): Promise<Attempt> {
     try {
-      return { kind: 'served', read: await this.#ask(node, sql, values, timeoutMs, coverage) }
+      return { kind: 'served', read: await this.#ask(node, sql, values, timeoutMs, coverage, insists) }
     } catch (error) {
       if (
         error instanceof OutpostError &&

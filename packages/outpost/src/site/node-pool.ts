@@ -75,12 +75,8 @@ export class NodePool {
     work: (client: pg.PoolClient) => Promise<Result>,
     options: { readonly insists?: boolean } = {},
   ): Promise<Result> {
-    const startedMs = this.#clock.monotonicMs()
-    if (!options.insists && !this.#breaker.isUsable(startedMs)) {
-      const retryMs = Math.ceil(this.#breaker.remainingMs(startedMs))
-      throw this.#unreachable(
-        `is left alone for ${retryMs} ms after a failure: ${this.#lastError ?? 'no answer'}`,
-      )
+    if (!options.insists && !this.isUsable) {
+      throw this.#unreachable(`is left alone after a failure: ${this.#lastError ?? 'no answer'}`)
     }
     const deadline = new Deadline(timeoutMs, this.#uses.signal)
     try {

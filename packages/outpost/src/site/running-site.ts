@@ -213,6 +213,13 @@ export class RunningSite implements Site {
     )
   }
 
+  async pendingRow(table: TableName, key: Readonly<Record<string, unknown>>) {
+    await this.#parts.journal.catchUp()
+    const found = resolveTable(this.catalog, table)
+    const pending = await this.#parts.overlay.row(found.name, keyTexts(found, key))
+    return pending && { kind: pending.kind, row: pending.image, state: pending.state }
+  }
+
   rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState {
     const found = resolveTable(this.catalog, table)
     return this.#parts.overlay.stateOf(found.name, keyTexts(found, key))
@@ -327,6 +334,7 @@ export class RunningSite implements Site {
       onLink: (state, reason) => {
         this.#facts.main = { isConnected: state === 'connected', ...(reason && { reason }) }
         if (state === 'connected') this.#parts.main.noteReachable()
+        else this.#parts.main.noteUnreachable()
         this.#events.emit({ kind: 'link', main: state, ...(reason && { reason }) })
       },
       onAlarm: (alarm) => this.#events.emit({ kind: 'alarm', ...alarm }),

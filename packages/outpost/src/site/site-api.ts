@@ -148,6 +148,21 @@ export interface Site {
     key: Readonly<Record<string, unknown>>,
     options?: ReadOptions,
   ): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined>
+  /**
+   * What is pending for a row, known without any database: the whole row of an insert, the changed columns of a patch.
+   * Undefined when nothing is.
+   */
+  pendingRow(
+    table: TableName,
+    key: Readonly<Record<string, unknown>>,
+  ): Promise<
+    | {
+        readonly kind: 'insert' | 'patch' | 'delete'
+        readonly row: TextRow
+        readonly state: TransactionState
+      }
+    | undefined
+  >
   /** State of the row's newest pending transaction, `replicated` when there is none. */
   rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState
   /**
