@@ -17,6 +17,8 @@ export interface ApplierAlarm {
     | 'stuck'
     | 'rejections'
     | 'digest_differs'
+    /** The journal could not be written; tried again by itself. */
+    | 'journal'
   readonly message: string
   readonly hint: string
 }

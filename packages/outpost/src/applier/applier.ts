@@ -1,16 +1,19 @@
-import { OutpostError } from '../errors/outpost-error.ts'
+import { isOutpostError, OutpostError } from '../errors/outpost-error.ts'
 import type { StatusChange } from '../journal/journal.ts'
 import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm, ApplierOptions, ApplierState } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
+import { journalAlarm, messageOf } from './journal-alarm.ts'
 import { EpochMoves, epochBounds } from './epoch-moves.ts'
 import { compareLedger, redrive } from './ledger-comparison.ts'
-import type { HelloAnswer, MainSession } from './main-session.ts'
+import type { HelloAnswer, HelloRequest, MainSession } from './main-session.ts'
 import { Parking } from './parking.ts'
+import type { SeqRange } from './seq-ranges.ts'
 import { type Contact, Sender, type SendResult } from './sender.ts'
 
 type Welcome = Extract<HelloAnswer, { readonly kind: 'welcome' }>
+type Stranger = Extract<HelloAnswer, { readonly kind: 'stranger' }>
 
 const lineageFact = 'lineage'
 /** Fences closer together than this make the next contact wait longer. */
@@ -40,7 +43,8 @@ export class Applier {
   #isWoken = false
   #state: ApplierState = { kind: 'stopped' }
   #session: MainSession | undefined
-  #isAccepting = false
+  /** The main that was refused last, and whether the operator has accepted it since. */
+  #refused: { readonly main: Stranger; readonly isAccepted: boolean } | undefined
   #failures = 0
   #fences: readonly number[] = []
   #link: 'connected' | 'unreachable' | undefined
@@ -113,9 +117,16 @@ export class Applier {
     return this.#sender.pausedBy
   }
 
-  /** The operator's word that the present main is the right one, although it does not descend from the last (N4). */
+  /**
+   * The operator's word that the main which was refused is the right one, although it does not descend from the last
+   * (N4). It holds for that server alone and for one attempt. Throws `nothing_to_accept` unless a main is refused.
+   */
   acceptMain(): void {
-    this.#isAccepting = true
+    const isRefused = this.#state.kind === 'blocked' && this.#state.alarm.code === 'lineage_refused'
+    if (!isRefused || this.#refused === undefined) {
+      throw new OutpostError('nothing_to_accept', 'Main is not refused, so there is nothing to accept.')
+    }
+    this.#refused = { main: this.#refused.main, isAccepted: true }
     this.resume()
   }
 
@@ -125,7 +136,8 @@ export class Applier {
         const contact = await this.#contact()
         if (contact !== undefined) await this.#serve(contact)
       } catch (error) {
-        await this.#recover(error)
+        // Whatever went wrong, also while it was dealt with: the applier goes on, later.
+        await this.#recover(error).catch((failure: unknown) => this.#retreat(failure))
       }
       await this.#drop()
     }
@@ -133,24 +145,17 @@ export class Applier {
 
   /** Connects, says hello and brings journal and ledger together; undefined when it must wait, which it did. */
   async #contact(): Promise<Contact | undefined> {
-    const { clock, journal, site } = this.#options
+    const { clock, journal } = this.#options
     const session = await this.#options.openSession(this.#stopping.signal)
     this.#session = session
     const startedMs = clock.monotonicMs()
-    const answer = await session.hello({
-      site,
-      epoch: journal.epoch,
-      earlier: journal.epochs
-        .map(({ epoch }) => epoch)
-        .filter((epoch) => epoch !== journal.epoch)
-        .slice(-100),
-      remembered: this.#isAccepting ? undefined : journal.getFact(lineageFact),
-    })
+    const answer = await this.#hello(session)
     this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
     switch (answer.kind) {
       case 'recovery':
         throw new OutpostError('main_unreachable', 'Main is in recovery: it takes no writes for the moment.')
       case 'stranger':
+        this.#refused = { main: answer, isAccepted: false }
         await this.#block(strangerAlarm(answer))
         return undefined
       case 'fenced':
@@ -162,13 +167,35 @@ export class Applier {
     }
   }
 
+  async #hello(session: MainSession): Promise<HelloAnswer> {
+    const { journal, site } = this.#options
+    const request: HelloRequest = {
+      site,
+      epoch: journal.epoch,
+      earlier: journal.epochs
+        .map(({ epoch }) => epoch)
+        .filter((epoch) => epoch !== journal.epoch)
+        .slice(-100),
+      remembered: journal.getFact(lineageFact),
+    }
+    const answer = await session.hello(request)
+    if (answer.kind === 'recovery') return answer
+    const refused = this.#refused
+    this.#refused = undefined
+    if (answer.kind !== 'stranger' || refused?.isAccepted !== true || !isSameServer(answer, refused.main))
+      return answer
+    const accepted = await session.hello({ ...request, remembered: undefined })
+    // This life of the journal had ended there: the attempt is not over before a new one was offered.
+    if (accepted.kind === 'fenced') this.#refused = refused
+    return accepted
+  }
+
   async #welcomed(session: MainSession, answer: Welcome): Promise<Contact> {
     const { journal } = this.#options
     const contact = { session, term: answer.term, lineage: answer.lineage, isRedriven: answer.isRedriven }
     const isChanged = journal.getFact(lineageFact) !== answer.lineage
     const redriven = await this.#compare(session)
     if (isChanged) await journal.setFact(lineageFact, answer.lineage)
-    this.#isAccepting = false
     await this.#options.onLineage?.({
       lineage: answer.lineage,
       lineageLsn: answer.lineageLsn,
@@ -185,7 +212,13 @@ export class Applier {
     const { journal, site } = this.#options
     const { missing, told } = await compareLedger(journal, session, site, this.#moves)
     this.#sender.told = told
-    if (missing.length === 0) return 0
+    const count = missing.length === 0 ? 0 : await this.#redrive(missing)
+    this.#notify(await this.#parking.releaseFree())
+    return count
+  }
+
+  async #redrive(missing: readonly SeqRange[]): Promise<number> {
+    const { journal } = this.#options
     const count = await redrive(journal, missing, async (records) => {
       this.#sender.noteRedriven(records)
       await this.#options.onRedrive?.(records)
@@ -291,9 +324,21 @@ export class Applier {
     if (alarm !== undefined) return await this.#block(alarm)
     if (kind === 'connectivity') this.#noteLink('unreachable', messageOf(error))
     if (suspect !== undefined) await this.#park(suspect, error)
+    if (isJournalFailure(error)) this.#alarm(journalAlarm(error))
     this.#failures++
     await this.#wait(
       messageOf(error),
+      backoffMs(this.#failures, this.#options.random(), this.#options.backoff),
+    )
+  }
+
+  /** The journal could not be written: main and the ledger know better than it does, so nothing is lost by waiting. */
+  async #retreat(failure: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return
+    this.#alarm(journalAlarm(failure))
+    this.#failures++
+    await this.#wait(
+      messageOf(failure),
       backoffMs(this.#failures, this.#options.random(), this.#options.backoff),
     )
   }
@@ -353,6 +398,10 @@ const fencedAlarm: ApplierAlarm = {
   hint: 'Look for a second process of this site or a restored copy of its journal. Nothing is lost or doubled meanwhile.',
 }
 
+function isSameServer(one: Stranger, other: Stranger): boolean {
+  return one.system === other.system && one.timeline === other.timeline
+}
+
 function strangerAlarm(answer: { readonly system: string; readonly timeline: number }): ApplierAlarm {
   return {
     code: 'lineage_refused',
@@ -377,6 +426,12 @@ function stuckAlarm(seq: Seq, reason: string): ApplierAlarm {
   }
 }
 
+const journalCodes: ReadonlySet<string> = new Set(['journal_full', 'journal_failed'])
+
+function isJournalFailure(error: unknown): boolean {
+  return isOutpostError(error) && journalCodes.has(error.code)
+}
+
 /** The schema that the applier needs is not there: no transaction is to blame. */
 const missingSchema = new Set(['42883', '3F000', '42P01'])
 
@@ -394,8 +449,4 @@ function configurationAlarm(error: unknown, isConfiguration: boolean): ApplierAl
     message: `Main refuses the site: ${messageOf(error)}`,
     hint: 'Check user, password and grants of the site; see `grantSite`.',
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -59,6 +59,14 @@ export class Parking {
     return await this.#release([...free].sort((a, b) => a - b).filter((seq) => this.#isFree(seq)))
   }
 
+  /**
+   * Puts back in line whatever nothing holds back any more: a crash between the status of a blocker and this release,
+   * or a decision made elsewhere, must not leave it parked for ever.
+   */
+  async releaseFree(): Promise<readonly StatusChange[]> {
+    return await this.#release(this.#journal.seqsIn('parked').filter((seq) => this.#isFree(seq)))
+  }
+
   get nextStuckMs(): number | undefined {
     return this.#stuck.size === 0 ? undefined : Math.min(...this.#stuck.values())
   }

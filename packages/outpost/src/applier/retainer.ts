@@ -1,6 +1,9 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Journal, StatusChange, TransactionStatus } from '../journal/journal.ts'
 import type { Seq } from '../transaction/transaction.ts'
+import type { ApplierAlarm } from './applier-options.ts'
+import { backoffMs } from './backoff.ts'
+import { journalAlarm } from './journal-alarm.ts'
 import { dropThrough, type RetentionFacts } from './retention.ts'
 import { seqRanges } from './seq-ranges.ts'
 
@@ -14,6 +17,8 @@ export interface RetainerOptions {
   /** Default 10,000. */
   readonly intervalMs?: number
   readonly onStatus?: (changes: readonly StatusChange[]) => void
+  /** A sweep failed; the next one comes later. Raised once until a sweep succeeded. */
+  readonly onAlarm?: (alarm: ApplierAlarm) => void
 }
 
 /** Looked at in one sweep; the next one goes on behind them. */
@@ -58,10 +63,24 @@ export class Retainer {
   }
 
   async #run(): Promise<void> {
+    let failures = 0
     while (!this.#stopping.signal.aborted) {
-      await this.sweep()
-      await this.#options.clock.sleep(this.#options.intervalMs ?? 10_000, this.#stopping.signal)
+      try {
+        await this.sweep()
+        failures = 0
+      } catch (error) {
+        // A full or failed journal is the site's trouble, not the end of its process.
+        if (++failures === 1) this.#options.onAlarm?.(journalAlarm(error))
+      }
+      await this.#options.clock.sleep(this.#pauseMs(failures), this.#stopping.signal)
     }
+  }
+
+  #pauseMs(failures: number): number {
+    const intervalMs = this.#options.intervalMs ?? 10_000
+    return failures === 0
+      ? intervalMs
+      : backoffMs(failures, 1, { firstMs: intervalMs, capMs: 30 * intervalMs })
   }
 
   async #retain(): Promise<void> {

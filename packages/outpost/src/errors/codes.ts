@@ -161,6 +161,12 @@ export const errorCodes = {
     'Main is not a descendant of the server that this site wrote to.',
     'Check which server is the right one, then run `outpost site accept-main`.',
   ),
+  nothing_to_accept: entry(
+    409,
+    2,
+    'A main was to be accepted while none is refused.',
+    'Look at the health of the site first: only a main that it refuses can be accepted.',
+  ),
   // overlay
   read_refused: entry(
     422,

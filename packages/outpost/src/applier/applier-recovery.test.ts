@@ -1,0 +1,162 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { OutpostError } from '../errors/outpost-error.ts'
+import type { HelloRequest } from './main-session.ts'
+import { openMemoryJournal } from './memory-journal.spec-suite.ts'
+import { Retainer } from './retainer.ts'
+import { SimulatedClock } from './simulated-clock.spec-suite.ts'
+import { openSiteAlone, type SiteAlone } from './site-alone.spec-suite.ts'
+
+const full = () => new OutpostError('journal_full', 'The disk is full.')
+
+describe('the applier after trouble at the site', () => {
+  let site: SiteAlone
+  afterEach(() => site.stop())
+
+  it('N9: releases what a crash left parked behind a transaction that main has applied', async () => {
+    site = openSiteAlone()
+    const blocker = await site.append('a')
+    await site.pass(5_000)
+    expect(site.journal.status(blocker).state).toBe('applied')
+    await site.applier.stop()
+    const parked = await site.append('a', [blocker])
+    await site.journal.setStatus([
+      { from: parked, to: parked, status: { state: 'parked', parkedBy: [blocker] } },
+    ])
+    site.applier.start()
+    await site.pass(5_000)
+    expect(site.journal.status(parked).state).toBe('applied')
+  })
+
+  it('P11: a journal that cannot be written stops nothing for good: alarmed once, tried again', async () => {
+    let isFull = true
+    site = openSiteAlone({
+      journal: (journal) => ({
+        setStatus: async (changes) => {
+          if (isFull) throw full()
+          await journal.setStatus(changes)
+        },
+      }),
+    })
+    const seq = await site.append('a')
+    await site.pass(60_000)
+    expect(site.alarms.map(({ code }) => code)).toEqual(['journal'])
+    isFull = false
+    await site.pass(60_000)
+    expect(site.journal.status(seq).state).toBe('applied')
+  })
+
+  it('P11: an error while an error is dealt with does not end the applier either', async () => {
+    let isFull = true
+    let isCursed = true
+    site = openSiteAlone({
+      journal: (journal) => ({
+        setStatus: async (changes) => {
+          if (isFull) throw full()
+          await journal.setStatus(changes)
+        },
+      }),
+      session: (session) => ({
+        apply: async (call) => {
+          if (isCursed && call.transactions.length > 0)
+            throw Object.assign(new Error('cursed'), { code: 'XX000' })
+          return await session.apply(call)
+        },
+      }),
+    })
+    const seq = await site.append('a')
+    await site.pass(120_000)
+    expect(site.alarms.map(({ code }) => code)).toContain('journal')
+    isFull = false
+    await site.pass(120_000)
+    expect(site.journal.status(seq)).toMatchObject({ state: 'parked', parkedBy: 'stuck' })
+    isCursed = false
+    await site.pass(120_000)
+    expect(site.journal.status(seq).state).toBe('applied')
+  })
+
+  it('N4: accepting a main holds for the one that was refused, once; else there is nothing to accept', async () => {
+    let timeline = 7
+    const remembered: (string | undefined)[] = []
+    site = openSiteAlone({
+      session: (session) => ({
+        hello: async (request: HelloRequest) => {
+          remembered.push(request.remembered)
+          if (request.remembered !== undefined && timeline > 1)
+            return { kind: 'stranger', system: '1', timeline }
+          return await session.hello(request)
+        },
+      }),
+    })
+    const expectNothing = () =>
+      expect(() => site.applier.acceptMain()).toThrow(expect.objectContaining({ code: 'nothing_to_accept' }))
+    await site.append('a')
+    await site.pass(5_000)
+    expectNothing()
+    const restart = async () => {
+      await site.applier.stop()
+      remembered.length = 0
+      site.applier.start()
+      await site.pass(5_000)
+    }
+    await restart()
+    expect(site.applier.state).toMatchObject({ kind: 'blocked', alarm: { code: 'lineage_refused' } })
+    timeline = 8
+    site.applier.acceptMain()
+    await site.pass(120_000)
+    expect(site.applier.state).toMatchObject({ kind: 'blocked' })
+    expect(remembered).not.toContain(undefined)
+    site.applier.acceptMain()
+    await site.pass(5_000)
+    expect(['idle', 'running']).toContain(site.applier.state.kind)
+    expectNothing()
+    await restart()
+    expect(site.applier.state).toMatchObject({ kind: 'blocked' })
+    expect(remembered).not.toContain(undefined)
+  })
+})
+
+describe('Retainer', () => {
+  it('P11: a sweep that fails is alarmed once and tried again', async () => {
+    const clock = new SimulatedClock()
+    const plain = openMemoryJournal()
+    let isFull = true
+    const alarms: string[] = []
+    const journal = Object.create(plain, {
+      seqsIn: {
+        value: (...question: Parameters<typeof plain.seqsIn>) => {
+          if (isFull) throw full()
+          return plain.seqsIn(...question)
+        },
+      },
+    })
+    const { seq } = await plain.append({
+      id: 'a',
+      operations: [],
+      digest: '00',
+      writes: [],
+      references: [],
+      dependsOn: [],
+      catalogVersion: 'sim',
+      flags: [],
+    })
+    for (const state of ['applied', 'replicated'] as const)
+      await plain.setStatus([{ from: seq, to: seq, status: { state } }])
+    const retainer = new Retainer({
+      journal,
+      clock,
+      retentionMs: 1,
+      lineage: () => undefined,
+      promotable: async () => 'none',
+      onAlarm: ({ code }) => alarms.push(code),
+    })
+    retainer.start()
+    await clock.runUntil(300_000)
+    expect(alarms).toEqual(['journal'])
+    isFull = false
+    await clock.runUntil(900_000)
+    expect(plain.status(seq).state).toBe('retained')
+    const stopped = retainer.stop()
+    await clock.runUntil(2_000_000)
+    await stopped
+  })
+})
