@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type BenchmarkOptions, sizeFor } from './benchmark.ts'
-import { endChild, messageOf, spawnNode } from './node-child.ts'
 import { NightRequests } from './night-requests.ts'
+import { endChild, messageOf, spawnNode } from './node-child.ts'
 import { openLoop } from './open-loop.ts'
 import { atMost, type Row, rowOf, shown } from './row.ts'
 import { type Service, startService, untilAnswering } from './service.ts'

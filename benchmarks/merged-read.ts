@@ -3,7 +3,7 @@ import { Client } from 'pg'
 import type { NodeExecutor } from '../packages/outpost/src/overlay/overlay.ts'
 import { introspect } from '../packages/outpost/src/postgres/introspect.ts'
 import { type Backlog, makeBacklog } from './merged-read/backlog.ts'
-import { prepareTable, type Proven } from './merged-read/observatory-table.ts'
+import { type Proven, prepareTable } from './merged-read/observatory-table.ts'
 import { median } from './statistics.ts'
 
 /** One line of the result: a merged read beside the plain SELECT of the same run. Times in milliseconds. */
