@@ -14,8 +14,8 @@ export const forgettingRules: readonly Rule[] = [
       {
         ensures: 'it leaves the overlay when its row was read on the replica, not when main has it',
         file: `${outpost}/applier/confirmer.ts`,
-        find: 'return islands.some(',
-        replace: 'return epoch !== undefined || islands.some(',
+        find: 'if (islands.length === 0) return []',
+        replace: 'if (islands.length === 0) return seqs',
         test: {
           file: `${outpost}/applier/confirmer.pg.test.ts`,
           title: 'N13: confirms what the replica shows',

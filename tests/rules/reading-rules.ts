@@ -102,9 +102,9 @@ export const readingRules: readonly Rule[] = [
       },
       {
         ensures: 'images are pruned only by types whose equality is exact',
-        file: `${outpost}/overlay/prune.ts`,
-        find: 'return column?.hasExactText ? column : undefined',
-        replace: 'return column',
+        file: `${outpost}/overlay/encode/table-shape.ts`,
+        find: 'type.hasExactEquality && (type.kind',
+        replace: '(type.kind',
         test: {
           file: overlay,
           title: 'N18: images are not pruned by a column whose equality only PostgreSQL knows',
