@@ -5,6 +5,7 @@ import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm, ApplierOptions, ApplierState } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
 import { journalAlarm, messageOf } from './journal-alarm.ts'
+import { noteCompared } from './carried-over.ts'
 import { EpochMoves, epochBounds } from './epoch-moves.ts'
 import { compareLedger, redrive } from './ledger-comparison.ts'
 import type { HelloAnswer, HelloRequest, MainSession } from './main-session.ts'
@@ -50,6 +51,8 @@ export class Applier {
   #link: 'connected' | 'unreachable' | undefined
   #lastAlarm: string | undefined
   #prunedThrough: Seq = 0
+  /** Main's flushed position as last heard. */
+  #position = ''
 
   constructor(options: ApplierOptions) {
     this.#options = options
@@ -192,7 +195,14 @@ export class Applier {
 
   async #welcomed(session: MainSession, answer: Welcome): Promise<Contact> {
     const { journal } = this.#options
-    const contact = { session, term: answer.term, lineage: answer.lineage, isRedriven: answer.isRedriven }
+    const contact = {
+      session,
+      term: answer.term,
+      lineage: answer.lineage,
+      comparedThrough: journal.lastSeq,
+      isRedriven: answer.isRedriven,
+    }
+    this.#position = answer.position
     const isChanged = journal.getFact(lineageFact) !== answer.lineage
     const redriven = await this.#compare(session)
     if (isChanged) await journal.setFact(lineageFact, answer.lineage)
@@ -255,6 +265,7 @@ export class Applier {
       case 'done':
         this.#failures = 0
         this.#lastAlarm = undefined
+        this.#position = result.answer.position
         this.#options.onPosition?.(result.answer.position)
         if (result.answer.stopped === 'streak') {
           await this.#block(rejectionsAlarm(result.answer.streak.key ?? ''), true)
@@ -282,6 +293,7 @@ export class Applier {
     const dueMs = Math.max(0, (this.#sender.nextDueMs ?? Number.POSITIVE_INFINITY) - nowMs)
     const pauseMs = Math.min(this.#options.idleIntervalMs ?? 1_000, dueMs)
     this.#state = { kind: 'idle' }
+    await this.#noteCompared(contact)
     if (!this.#isWoken) await this.#prune(contact)
     if (!this.#isWoken) await this.#pause(pauseMs)
     if (this.#isWoken || this.#stopping.signal.aborted) return true
@@ -290,6 +302,17 @@ export class Applier {
     this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
     this.#options.onPosition?.(beat.position)
     return beat.isCurrent
+  }
+
+  /** What an earlier main applied counts for this one only after all that it lacked was brought again (N13). */
+  async #noteCompared({ lineage, comparedThrough, isRedriven }: Contact): Promise<void> {
+    if (!isRedriven || !this.#sender.isRedriveSettled) return
+    await noteCompared(this.#options.journal, {
+      lineage,
+      through: comparedThrough,
+      position: this.#position,
+      atMs: this.#options.clock.nowMs(),
+    })
   }
 
   /** Main forgets what the journal has dropped, in steps, while nothing else is to do (N14). */

@@ -3,6 +3,7 @@ import type { Journal, StatusChange } from '../journal/journal.ts'
 import { compareLsn, parseLsn } from '../position/lsn.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import { backoffMs } from './backoff.ts'
+import { noteReplicaUnder } from './carried-over.ts'
 import { epochBounds } from './epoch-moves.ts'
 import { type ConfirmedIsland, lookAtReplica, type ReplicaLook, type ReplicaQuery } from './replica-look.ts'
 import { seqRanges } from './seq-ranges.ts'
@@ -127,6 +128,7 @@ export class Confirmer {
     }
     this.#still = undefined
     this.#note('connected')
+    await noteReplicaUnder(journal, lineage.id, this.#options.clock.nowMs())
     const confirmed = this.#confirmedOf(seqs, look.islands)
     if (confirmed.length > 0) await this.#confirm(confirmed)
     return confirmed.length === windowSize

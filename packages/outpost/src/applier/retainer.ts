@@ -3,6 +3,7 @@ import type { Journal, StatusChange, TransactionStatus } from '../journal/journa
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
+import { carriedOver } from './carried-over.ts'
 import { journalAlarm } from './journal-alarm.ts'
 import { dropThrough, type RetentionFacts } from './retention.ts'
 import { seqRanges } from './seq-ranges.ts'
@@ -53,7 +54,9 @@ export class Retainer {
   async sweep(): Promise<Seq> {
     const { journal, clock, retentionMs, lineage } = this.#options
     await this.#retain()
-    const facts = { nowMs: clock.nowMs(), retentionMs, lineage: lineage() }
+    const current = lineage()
+    const carried = carriedOver(journal, current)
+    const facts = { nowMs: clock.nowMs(), retentionMs, lineage: current, carried }
     // Without asking anybody: is there anything old enough at all?
     if (dropThrough(this.#oldest(), { ...facts, promotable: 'none' }) === 0) return 0
     const promotable = await this.#options.promotable().catch(() => 'unknown' as const)

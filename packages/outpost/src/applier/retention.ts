@@ -1,6 +1,7 @@
 import type { TransactionStatus } from '../journal/journal.ts'
 import { compareLsn, parseLsn } from '../position/lsn.ts'
 import type { Seq } from '../transaction/transaction.ts'
+import type { CarriedOver } from './carried-over.ts'
 
 export interface RetentionFacts {
   readonly nowMs: number
@@ -8,6 +9,8 @@ export interface RetentionFacts {
   readonly retentionMs: number
   /** The current main's lineage; undefined before first contact. */
   readonly lineage: string | undefined
+  /** What an earlier main applied and the present one has too; nothing when left out. */
+  readonly carried?: CarriedOver | undefined
   /**
    * `timeline/LSN` flushed by each standby that could become main, undefined for one that is not known to have
    * anything; `none` when there is no such standby; `unknown` when nobody said: then everything is kept.
@@ -26,13 +29,13 @@ export function dropThrough(
 ): Seq {
   let through = 0
   for (const [seq, status] of statuses) {
-    if (!mayGo(status, facts)) break
+    if (!mayGo(seq, status, facts)) break
     through = seq
   }
   return through
 }
 
-function mayGo(status: TransactionStatus, facts: RetentionFacts): boolean {
+function mayGo(seq: Seq, status: TransactionStatus, facts: RetentionFacts): boolean {
   switch (status.state) {
     case 'gone':
     case 'resolved':
@@ -40,7 +43,7 @@ function mayGo(status: TransactionStatus, facts: RetentionFacts): boolean {
     case 'superseded':
       return true
     case 'retained':
-      return isOld(status, facts) && isOnMain(status, facts) && isCovered(status, facts)
+      return isSafe(status, facts) || isSafe(carriedStatus(seq, status, facts.carried), facts)
     case 'buffered':
     case 'applied':
     case 'replicated':
@@ -48,6 +51,24 @@ function mayGo(status: TransactionStatus, facts: RetentionFacts): boolean {
     case 'parked':
       return false
   }
+}
+
+function isSafe(status: TransactionStatus, facts: RetentionFacts): boolean {
+  return isOld(status, facts) && isOnMain(status, facts) && isCovered(status, facts)
+}
+
+/**
+ * After a failover the row keeps the lineage under which it was applied, so that a row of a lost branch proves nothing
+ * (N15). For forgetting it counts as if the present main had applied it when the two were found to agree.
+ */
+function carriedStatus(
+  seq: Seq,
+  status: TransactionStatus,
+  carried: CarriedOver | undefined,
+): TransactionStatus {
+  if (carried === undefined || seq > carried.through || status.replicatedAtMs === undefined) return status
+  const { lineage, position, sinceMs } = carried
+  return { ...status, lineage, position, replicatedAtMs: Math.max(status.replicatedAtMs, sinceMs) }
 }
 
 function isOld(status: TransactionStatus, facts: RetentionFacts): boolean {

@@ -14,6 +14,8 @@ export interface Contact {
   readonly session: MainSession
   readonly term: number
   readonly lineage: string
+  /** The newest transaction when journal and ledger were compared. */
+  readonly comparedThrough: Seq
   /** Main knows that this site has brought everything that it retains. */
   isRedriven: boolean
 }
@@ -118,6 +120,11 @@ export class Sender {
   /** Main lacks these, which counted as applied: they go back in line. */
   noteRedriven(records: readonly TransactionRecord[]): void {
     this.#redriven.note(records)
+  }
+
+  /** Main has a ledger row of everything that it had lost. */
+  get isRedriveSettled(): boolean {
+    return this.#redriven.isSettled
   }
 
   noteRoundTrip(durationMs: number): void {
