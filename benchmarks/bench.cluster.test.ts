@@ -6,7 +6,7 @@ const members = ['measure', 'baseline', 'value', 'baseline_value', 'ratio', 'goa
 
 /** On tiny sizes: that each benchmark still runs and tells what it should. The figures themselves mean nothing. */
 describe('npm run bench', () => {
-  it.each(benchmarks)('$name measures', { timeout: 60_000 }, async (benchmark) => {
+  it.each(benchmarks)('$name measures', { timeout: 120_000 }, async (benchmark) => {
     const rows = await benchmark.run({ scale: 'smoke', onProgress: () => undefined })
     expect(rows.length).toBeGreaterThan(0)
     for (const row of rows) expectWellFormed(row)
