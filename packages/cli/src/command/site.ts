@@ -36,4 +36,18 @@ export function addSiteCommands(program: Command, context: CommandContext): void
       })
       context.stdout(options.json ? `${JSON.stringify(answer)}\n` : 'The site accepts the present main.\n')
     })
+  addSiteOptions(site.command('release-attempts'))
+    .description(
+      'Wait no longer for other sites to bring what a replaced main lost: references that are still missing count as wrong. Needs the scope admin.',
+    )
+    .addOption(jsonOption())
+    .addHelpText('after', examples(['outpost site release-attempts --url http://127.0.0.1:8001']))
+    .action(async (options: SiteCommandOptions) => {
+      const answer = await callSite(siteAddress(options, context.env), '/site/release-attempts', {
+        method: 'POST',
+      })
+      context.stdout(
+        options.json ? `${JSON.stringify(answer)}\n` : 'Attempts no longer wait for other sites.\n',
+      )
+    })
 }

@@ -7,6 +7,11 @@ const acceptMainSchema = described(
   'Accept the present main, which does not descend from the one written to before',
 )
 
+const releaseSchema = described(
+  'site',
+  'Wait no longer for other sites to bring what main lost: references that are still missing count as wrong',
+)
+
 /** What only a person can decide about a site. */
 export function siteRoutes(app: FastifyInstance, site: Site): void {
   app.post(
@@ -16,6 +21,14 @@ export function siteRoutes(app: FastifyInstance, site: Site): void {
       await site.acceptMain()
       // The applier meets main again in its own time: the answer says what was taken, not what came of it.
       return reply.code(202).send({ site: site.name, accepts_main: true })
+    },
+  )
+  app.post(
+    '/site/release-attempts',
+    { config: { isAdministrative: true }, schema: releaseSchema },
+    async () => {
+      await site.releaseAttempts()
+      return { site: site.name, attempts_released: true }
     },
   )
 }

@@ -16,6 +16,7 @@ const well: HealthFacts = {
   main: { isConnected: true },
   replica: 'connected',
   applier: { status: 'waiting', lastRunMs: 0, applied: 0, failed: 0 },
+  pausedBy: [],
   lagSeconds: 0.2,
   mainLsn: '0/3000000',
   replicaLsn: '0/3000000',
@@ -36,6 +37,7 @@ describe('judgeHealth', () => {
       { journal: { ...well.journal, counts: { ...noCounts, buffered: 1_001 } } },
       'buffer_large',
     ],
+    ['N9: a site that is waited for', { pausedBy: ['institute'] }, 'attempts_paused'],
     ['lag', { lagSeconds: 301 }, 'replica_lags'],
     ['P11: a filling journal', { journal: { ...well.journal, bytes: 8_001 } }, 'journal_filling'],
   ]

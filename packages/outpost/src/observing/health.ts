@@ -26,6 +26,8 @@ export interface HealthFacts {
     /** Why it stopped by itself, with what to do. */
     readonly stopped?: { readonly code: string; readonly message: string; readonly hint: string }
   }
+  /** Sites that attempts wait for after main was replaced (N9). */
+  readonly pausedBy: readonly string[]
   readonly lagSeconds: number | undefined
   readonly mainLsn: string | undefined
   readonly replicaLsn: string | undefined
@@ -121,6 +123,13 @@ function findProblems(facts: HealthFacts): Problem[] {
       'replica_lags',
       `The replica is ${Math.round(facts.lagSeconds)} s behind.`,
       'Check the WAL stream and the replica.',
+    )
+  }
+  if (facts.pausedBy.length > 0) {
+    add(
+      'attempts_paused',
+      `Main was replaced; what refers to missing rows waits for ${facts.pausedBy.join(', ')}.`,
+      'Bring these sites back, or run `outpost site release-attempts` when they will not come.',
     )
   }
   if (facts.applier.stopped) problems.push(facts.applier.stopped)

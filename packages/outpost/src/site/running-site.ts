@@ -138,6 +138,7 @@ export class RunningSite implements Site {
       lineage,
       promotable: () => promotablePositions(main, settings.promotableStandbys),
       onStatus: (changes) => this.#statusesChanged(changes),
+      onAlarm: (alarm) => this.#events.emit({ kind: 'alarm', ...alarm }),
     })
   }
 
@@ -236,6 +237,10 @@ export class RunningSite implements Site {
     this.#applier.acceptMain()
   }
 
+  async releaseAttempts(): Promise<void> {
+    await this.#applier.releaseAttempts()
+  }
+
   async transactionById(id: TransactionId): Promise<TransactionView | undefined> {
     const { journal } = this.#parts
     const record = await journal.findById(id)
@@ -268,6 +273,7 @@ export class RunningSite implements Site {
       main: facts.main,
       replica: replica ? facts.replica : 'unused',
       applier: facts.applier(this.#applier.state),
+      pausedBy: this.#applier.pausedBy,
       lagSeconds: lag.seconds,
       mainLsn: facts.mainLsn,
       replicaLsn: lag.replicaLsn,

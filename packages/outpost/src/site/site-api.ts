@@ -177,6 +177,11 @@ export interface Site {
   ): Promise<StoredAnswer & { readonly isReplayed: boolean }>
   /** N4: accepts the present main although it does not descend from the one written to before. An operator's decision. */
   acceptMain(): Promise<void>
+  /**
+   * N9: no longer waits for other sites to bring what main lost: a reference that is still missing counts as wrong. An
+   * operator's decision. Errors: `main_unreachable`.
+   */
+  releaseAttempts(): Promise<void>
   transactionById(id: TransactionId): Promise<TransactionView | undefined>
   transactions(options?: {
     readonly state?: TransactionState
