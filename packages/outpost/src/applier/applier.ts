@@ -19,6 +19,7 @@ type Stranger = Extract<HelloAnswer, { readonly kind: 'stranger' }>
 const lineageFact = 'lineage'
 /** Fences closer together than this make the next contact wait longer. */
 const fenceWindowMs = 60_000
+const forgetAnswersEveryMs = 3_600_000
 
 /**
  * Drains the journal into main.
@@ -51,6 +52,7 @@ export class Applier {
   #link: 'connected' | 'unreachable' | undefined
   #lastAlarm: string | undefined
   #prunedThrough: Seq = 0
+  #forgetAnswersAtMs = 0
   /** Main's flushed position as last heard. */
   #position = ''
 
@@ -295,6 +297,7 @@ export class Applier {
     this.#state = { kind: 'idle' }
     await this.#noteCompared(contact)
     if (!this.#isWoken) await this.#prune(contact)
+    if (!this.#isWoken) await this.#forgetAnswers(contact)
     if (!this.#isWoken) await this.#pause(pauseMs)
     if (this.#isWoken || this.#stopping.signal.aborted) return true
     const startedMs = clock.monotonicMs()
@@ -325,6 +328,14 @@ export class Applier {
       .map(({ epoch, to }) => ({ epoch, through: Math.min(to, through) }))
     const isDone = await contact.session.prune(site, journal.epoch, contact.term, drops)
     if (isDone) this.#prunedThrough = through
+  }
+
+  /** In steps, one in an idle turn; when nothing is left, not before the next hour. */
+  async #forgetAnswers(contact: Contact): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs()
+    if (nowMs < this.#forgetAnswersAtMs) return
+    const isDone = await contact.session.forgetAnswers()
+    if (isDone) this.#forgetAnswersAtMs = nowMs + forgetAnswersEveryMs
   }
 
   /** Another life of the journal, or another applier, has taken over: with care, because it may do so again. */

@@ -45,6 +45,7 @@ describeEachPostgres('the applier and what main knows', (pg) => {
         idsInLedger: (...question) => real.idsInLedger(...question),
         beat: (...question) => real.beat(...question),
         prune: (...question) => real.prune(...question),
+        forgetAnswers: () => real.forgetAnswers(),
         releaseAttempts: () => real.releaseAttempts(),
         close: () => real.close(),
       }

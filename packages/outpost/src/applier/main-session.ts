@@ -67,6 +67,8 @@ export interface OutcomeRun {
   readonly appliedAt?: string
   /** Lineage of the ledger row. */
   readonly lineage?: string
+  /** Epoch of the ledger row when it is not the one under which it was sent (N2). */
+  readonly epoch?: Epoch
   readonly sqlstate?: string
   readonly constraint?: string
   readonly detail?: string
@@ -130,6 +132,8 @@ export interface MainSession {
     term: number,
     drops: readonly { readonly epoch: Epoch; readonly through: Seq }[],
   ): Promise<boolean>
+  /** Forgets a limited number of old answers to direct writes; true when nothing is left to do (N22). */
+  forgetAnswers(): Promise<boolean>
   /** The operator's word that no other site will bring what still misses: attempts count again (N9). */
   releaseAttempts(): Promise<void>
   /** Ends the connection at once; idempotent. */

@@ -170,6 +170,11 @@ class PgMainSession implements MainSession {
     return rows[0]!.is_done === true
   }
 
+  async forgetAnswers(): Promise<boolean> {
+    const rows = await this.#query('SELECT outpost.forget_answers() AS is_done', [])
+    return rows[0]!.is_done === true
+  }
+
   async releaseAttempts(): Promise<void> {
     await this.#query('SELECT outpost.release_attempts()', [])
   }

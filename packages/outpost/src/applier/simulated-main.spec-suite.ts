@@ -236,6 +236,7 @@ export function simulatedSession(main: () => SimulatedMain, faults: Faults): Mai
     beat: (_site, lineage, told) =>
       cross(() => ({ position: '1/0/0', at: '', isCurrent: main().isCurrent(lineage, told) })),
     prune: () => cross(() => true),
+    forgetAnswers: () => cross(() => true),
     releaseAttempts: () => cross(() => undefined),
     close: async () => undefined,
   }

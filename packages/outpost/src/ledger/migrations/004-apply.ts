@@ -90,6 +90,7 @@ BEGIN
     RETURN jsonb_strip_nulls(jsonb_build_object(
       'o', v_row.outcome, 'at', v_row.applied_at, 'sqlstate', v_row.sqlstate, 'constraint', v_row.constraint_name,
       'detail', v_row.detail, 'message', v_row.message, 'lineage', v_row.lineage,
+      'epoch', CASE WHEN v_row.epoch <> p_epoch THEN v_row.epoch END,
       'digestDiffers', CASE WHEN encode(v_row.digest, 'hex') <> p_transaction->>2 THEN true END
     ));
   END IF;
@@ -338,5 +339,20 @@ BEGIN
     END IF;
   END LOOP;
   RETURN true;
+END $$;
+
+CREATE FUNCTION outpost.forget_answers(p_limit integer DEFAULT 5000) RETURNS boolean
+LANGUAGE plpgsql AS $$
+-- Answers of writes that went straight to main are kept for 7 days (N22); at most p_limit go in a call. True when
+-- nothing is left to do. A lost deletion is made again, so it does not wait for a disk.
+DECLARE
+  v_deleted integer;
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  DELETE FROM outpost.idempotency WHERE (scope, key) IN (
+    SELECT scope, key FROM outpost.idempotency WHERE at < clock_timestamp() - interval '7 days' ORDER BY at LIMIT p_limit
+  );
+  GET DIAGNOSTICS v_deleted = ROW_COUNT;
+  RETURN v_deleted < p_limit;
 END $$;
 `
