@@ -22,6 +22,8 @@ export interface Backlog {
 
 const table = 'public.run'
 export const unitCount = 20_000
+/** The newest transaction taken out before the backlog began. */
+export const provenSeq = 10_000
 
 function insert(id: string, unit: number, second: number): Operation {
   const start = new Date(Date.UTC(2026, 0, 1) + second * 1000)
@@ -52,7 +54,7 @@ const patch = (id: string): Operation => ({
 
 /** Mixes operations of the three kinds over random rows, with the matching ones of each unit among them. */
 export async function makeBacklog(client: Client, catalog: Catalog, size: number): Promise<Backlog> {
-  const journal = new MemoryJournal()
+  const journal = new MemoryJournal(provenSeq + 1)
   const overlay = createOverlay({ catalog: () => catalog, journal, clock: systemClock })
   const units = new Map<number, number>([[0, 0]])
   const operations: Operation[] = []

@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { migrate, outpostMigrations } from '../../packages/outpost/src/migrate.ts'
-import { epoch, unitCount } from './backlog.ts'
+import { epoch, provenSeq, unitCount } from './backlog.ts'
 
 /** What the node has to show in every merged statement. */
 export interface Proven {
@@ -42,9 +42,9 @@ async function proveable(client: Client): Promise<Proven> {
   const { id } = lineage.rows[0]!
   await client.query(
     `INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
-     SELECT seq, now(), now(), $1, gen_random_uuid(), $2, $3, 'applied', '' FROM generate_series(1, 10000) AS seq`,
+     SELECT seq, now(), now(), $1, gen_random_uuid(), $2, $3, 'applied', '' FROM generate_series(1, ${provenSeq}) AS seq`,
     [epoch, id, site],
   )
   await client.query('VACUUM ANALYZE outpost.ledger')
-  return { site, lineage: id, floor: { epoch, seq: 10_000 } }
+  return { site, lineage: id, floor: { epoch, seq: provenSeq } }
 }

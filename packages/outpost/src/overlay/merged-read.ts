@@ -101,7 +101,12 @@ function prepare(
     const pruning = pruningFor(plan, touched, table, values, mayBeOptimistic)
     const carry = new TableCarry(table.items, plan.columnNames)
     const isHeld = (seq: Seq): boolean => view.held.has(seq)
-    const collection = new Collection(view.index, table, carry, { through: view.through, heldSlots, isHeld })
+    const collection = new Collection(view.index, table, carry, {
+      through: view.through,
+      heldSlots,
+      isHeld,
+      isTracked: pruning.kind !== 'all',
+    })
     const isForced = pruning.kind === 'matching' && pruning.isOptimistic
     const first = isForced ? withGroups(view.index, table, forced) : new Set<number>()
     collection.take(chooseSlots(view.index, table, pruning, heldSlots), first)
@@ -201,7 +206,7 @@ function readsBase({ pruning, table, collection }: TablePart, { index, held, thr
   if (pruning.kind !== 'keys' || held.size > 0 || through !== undefined) return true
   return pruning.keys.some((key) => {
     const slot = index.find(table, key)
-    return slot === -1 || !collection.taken.has(slot) || index.slots.has(slot, movedFlag)
+    return slot === -1 || !collection.taken?.has(slot) || index.slots.has(slot, movedFlag)
   })
 }
 
@@ -231,7 +236,7 @@ function pendingAmong(read: MergedRead, part: TablePart, view: ReadView): readon
   for (const row of read.rows) {
     const key = Object.fromEntries(keys.map(([name, hidden]) => [name, row[hidden] as string]))
     const slot = view.index.find(table, key)
-    if (slot === -1 || collection.taken.has(slot)) continue
+    if (slot === -1 || collection.taken?.has(slot)) continue
     if (view.through === undefined || view.index.oldestSeq(slot) <= view.through) found.add(slot)
   }
   return [...found]

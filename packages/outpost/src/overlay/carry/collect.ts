@@ -29,6 +29,8 @@ export interface CollectOptions {
   /** Rows of which main refused or holds back a transaction (N20). */
   readonly heldSlots: ReadonlySet<number>
   readonly isHeld: (seq: Seq) => boolean
+  /** Whether the slots taken are remembered one by one: not for a whole backlog. */
+  readonly isTracked: boolean
 }
 
 /** Records read at once; bounds what a large backlog brings into memory. */
@@ -45,8 +47,8 @@ export class Collection {
   readonly #carry: TableCarry
   readonly #options: CollectOptions
   readonly #deferred: Deferred[] = []
-  /** Slots that the statement carries or excludes. */
-  readonly taken = new Set<number>()
+  /** Slots that the statement carries or excludes, where it is asked for. */
+  readonly taken: Set<number> | undefined
   readonly #items
   readonly #writer = new ByteWriter()
 
@@ -56,6 +58,7 @@ export class Collection {
     this.#carry = carry
     this.#options = options
     this.#items = table.items
+    this.taken = options.isTracked ? new Set() : undefined
   }
 
   /** Slots that need the journal; empty when everything was at hand. */
@@ -75,7 +78,7 @@ export class Collection {
     const { through, heldSlots } = this.#options
     const { slots, slab } = this.#index
     if (through !== undefined && this.#index.oldestSeq(slot) > through) return
-    this.taken.add(slot)
+    this.taken?.add(slot)
     const place = slots.place(slot)
     const isOlder = through === undefined || this.#index.newestSeq(slot) <= through
     if (place === nowhere || !isOlder || heldSlots.has(slot) || slots.has(slot, movedFlag)) {

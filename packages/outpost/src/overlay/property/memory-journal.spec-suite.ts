@@ -10,9 +10,15 @@ export class MemoryJournal implements Pick<Journal, 'getMany' | 'status' | 'seqs
   readonly epochs = [{ epoch, from: 1 }]
   readonly records: TransactionRecord[] = []
   readonly #states = new Map<Seq, TransactionState>()
+  readonly #first: Seq
+
+  /** `first` is the seq of the first record: those before are long gone. */
+  constructor(first: Seq = 1) {
+    this.#first = first
+  }
 
   add(...operations: readonly Operation[]): TransactionRecord {
-    const seq = this.records.length + 1
+    const seq = this.#first + this.records.length
     const record: TransactionRecord = {
       seq,
       epoch,
@@ -35,7 +41,7 @@ export class MemoryJournal implements Pick<Journal, 'getMany' | 'status' | 'seqs
   }
 
   async getMany(seqs: readonly Seq[]): Promise<readonly TransactionRecord[]> {
-    return seqs.flatMap((seq) => this.records[seq - 1] ?? [])
+    return seqs.flatMap((seq) => this.records[seq - this.#first] ?? [])
   }
 
   status(seq: Seq): { state: TransactionState } {

@@ -207,7 +207,7 @@ export interface DifferenceQueries {
   /** Query name that stands for the old versions of the pending rows, and for the new ones. */
   readonly oldRows: string
   readonly newRows: string
-  /** Condition that proves coverage, for main's part. */
+  /** Condition that proves coverage, for the statement as a whole. */
   readonly proof: string | undefined
 }
 
@@ -224,24 +224,20 @@ export function differenceText(
   const fromText = bytes.toString('utf8', from.start, from.end)
   const fromOf = (name: string) => applySplices(fromText, [{ ...shifted, text: name + alias }])
   const where = 'at' in leaf.where ? undefined : bytes.toString('utf8', leaf.where.start, leaf.where.end)
-  const part = (source: 0 | 1 | 2, fromPart: string, check: string | undefined): string => {
+  const part = (source: 0 | 1 | 2, fromPart: string): string => {
     const list = [
       ...groups.map((group) => group.text),
       String(source),
       ...calls.flatMap((call) => partsOf(call, source)),
     ]
     const sign = source === 1 ? '-' : ''
-    const conditions = [check, where && `(${where}\n)`].filter((text) => text !== undefined).join(' AND ')
+    const condition = where === undefined ? '' : ` WHERE ${where}\n`
     const grouped = groups.length > 0 ? ` GROUP BY ${groups.map((group) => group.text).join(', ')}` : ''
-    return `SELECT ${[...list, `${sign}count(*)`].join(', ')} FROM${fromPart}\n${conditions ? ` WHERE ${conditions}` : ''}${grouped}`
+    return `SELECT ${[...list, `${sign}count(*)`].join(', ')} FROM${fromPart}\n${condition}${grouped}`
   }
   const groupNames = groups.map((_, index) => `g${index}`)
   const partNames = calls.flatMap((call, index) => partsOf(call, 0).map((_, at) => `p${index}_${at}`))
-  const parts = [
-    part(0, fromText, proof),
-    part(1, fromOf(oldRows), undefined),
-    part(2, fromOf(newRows), undefined),
-  ]
+  const parts = [part(0, fromText), part(1, fromOf(oldRows)), part(2, fromOf(newRows))]
   const columns = [...groupNames, 'source', ...partNames, 'row_count'].join(', ')
   const combined = [
     ...groupNames,
@@ -250,10 +246,15 @@ export function differenceText(
   ]
   const grouped = groups.length > 0 ? ` GROUP BY ${groupNames.join(', ')} HAVING sum(row_count) > 0` : ''
   const groupsQuery = `SELECT ${combined.join(', ')} FROM (${parts.join(' UNION ALL ')}) AS p(${columns})${grouped}`
-  return { groupsQuery, select: outerSelect(statement, leaf, outer) }
+  return { groupsQuery, select: outerSelect(statement, leaf, outer, proof) }
 }
 
-function outerSelect(statement: Statement, leaf: TopLeaf, outer: readonly Splice[]): string {
+function outerSelect(
+  statement: Statement,
+  leaf: TopLeaf,
+  outer: readonly Splice[],
+  proof: string | undefined,
+): string {
   const bytes = Buffer.from(statement.sql, 'utf8')
   const textOf = (range: ByteRange): string => {
     const inside = outer.filter((splice) => splice.start >= range.start && splice.end <= range.end)
@@ -264,7 +265,8 @@ function outerSelect(statement: Statement, leaf: TopLeaf, outer: readonly Splice
     }))
     return applySplices(bytes.toString('utf8', range.start, range.end), shifted)
   }
-  const having = leaf.having ? ` WHERE ${textOf(leaf.having)}\n` : ''
+  const conditions = [proof, leaf.having && `(${textOf(leaf.having)}\n)`].filter((text) => text !== undefined)
+  const having = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''
   const flag = `(SELECT bool_or(inexact) FROM _op_d) AS ${inexactColumn}`
   return `SELECT${textOf(leaf.list)}, ${flag} FROM _op_d${having}${textOf(leaf.tail)}`
 }

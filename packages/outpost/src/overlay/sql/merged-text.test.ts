@@ -63,6 +63,8 @@ const body = (sql: string): string =>
 const proof =
   '(SELECT CASE WHEN EXISTS (SELECT FROM outpost.lineage WHERE id = $2::uuid) THEN true ELSE outpost.covers($2::uuid, $1::text, NULL::uuid, NULL::bigint) END)'
 
+const second = proof.replaceAll('$2', '$3').replaceAll('$1', '$2')
+
 describe('mergedText', () => {
   it('leaves a statement as it is where nothing is pending and nothing has to be proven', () => {
     const sql = 'SELECT /* all */ * FROM run -- end'
@@ -132,7 +134,10 @@ describe('mergedText', () => {
       `SELECT id FROM unit WHERE ${proof} AND ( id = 1 OR true) -- x`,
     ],
     ['SELECT 1 AS "where", 2 AS limit', `SELECT 1 AS "where", 2 AS limit WHERE ${proof}`],
-    ['SELECT id FROM unit GROUP BY id LIMIT 1', `SELECT id FROM unit WHERE ${proof} GROUP BY id LIMIT 1`],
+    [
+      'SELECT id FROM unit GROUP BY id LIMIT 1',
+      `SELECT * FROM (SELECT id FROM unit GROUP BY id LIMIT 1\n) AS _op_all WHERE ${proof}`,
+    ],
     [
       'SELECT 1 UNION (SELECT 2 LIMIT 1);',
       `SELECT 1 WHERE ${proof} UNION (SELECT 2 WHERE ${proof} LIMIT 1);`,
@@ -140,8 +145,12 @@ describe('mergedText', () => {
     ['TABLE unit ORDER BY 1', `SELECT * FROM unit WHERE ${proof} ORDER BY 1`],
     ['VALUES (1);', `SELECT * FROM (VALUES (1)\n) AS _op_all WHERE ${proof}`],
     [
-      'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id) FROM unit WHERE name IS DISTINCT FROM $1',
-      `SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id) FROM unit WHERE ${proof.replaceAll('$2', '$3').replaceAll('$1', '$2')} AND ( name IS DISTINCT FROM $1)`,
+      'SELECT count(*) FROM unit -- all',
+      `SELECT * FROM (SELECT count(*) FROM unit -- all\n) AS _op_all WHERE ${proof}`,
+    ],
+    [
+      'SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id) FROM unit UNION SELECT id FROM unit WHERE name IS DISTINCT FROM $1',
+      `SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id) FROM unit WHERE ${second} UNION SELECT id FROM unit WHERE ${second} AND ( name IS DISTINCT FROM $1)`,
     ],
   ])('N17: proves coverage in every part of %s', (sql, expected) => {
     expect(rewrite(sql, { provesLineage: true })).toBe(expected)

@@ -1,9 +1,10 @@
 import type { Catalog, TableName } from '../../postgres/catalog.ts'
 import { quoteIdent } from '../../postgres/quote.ts'
 import { type AggregateDifference, differenceText } from './aggregate-difference.ts'
-import { isNode, locationOf } from './ast.ts'
+import { type AstNode, isNode, locationOf } from './ast.ts'
 import { groupedKeySplices } from './grouped-keys.ts'
 import { type AddedParameter, AddedParameters } from './parameters.ts'
+import { callsRowFunctions } from './row-by-row.ts'
 import { type CarryShape, replacedQuery, shadowQuery } from './shadow-cte.ts'
 import { applySplices, type Splice } from './splice.ts'
 import { analyse, type Statement, type TableUse } from './statement.ts'
@@ -240,7 +241,8 @@ class MergeWriter {
 
   #withProof(proof: string, splices: readonly Splice[]): string {
     const { sql, tokens } = this.#statement
-    const leaves = topLeaves(tokens)
+    // Over an aggregate the condition is looked at once per result row, under it once per row of the table.
+    const leaves = isAggregate(this.#statement.select) ? undefined : topLeaves(tokens)
     if (!leaves) {
       const inner = applySplices(sql, splices).trimEnd().replace(/;$/, '')
       return `SELECT * FROM (${inner}\n) AS _op_all WHERE ${proof}`
@@ -261,4 +263,11 @@ class MergeWriter {
 function schemaOf(use: TableUse): string | undefined {
   if (use.target?.kind === 'table') return use.target.table.schema
   return use.target?.kind === 'view' ? use.target.view.schema : undefined
+}
+
+function isAggregate(select: AstNode): boolean {
+  if (select.op !== 'SETOP_NONE' || select.groupClause !== undefined || select.havingClause !== undefined) {
+    return select.op === 'SETOP_NONE'
+  }
+  return !callsRowFunctions([select.targetList, select.sortClause], false)
 }

@@ -42,7 +42,8 @@ export function isRowByRow(statement: Statement, use: TableUse): boolean {
   return leaves?.length === 1 && leaves[0]!.tableWord === undefined
 }
 
-function callsRowFunctions(value: unknown, isInside: boolean): boolean {
+/** True when no call below can be an aggregate, a window function or set-returning. */
+export function callsRowFunctions(value: unknown, isInside: boolean): boolean {
   if (Array.isArray(value)) return value.every((entry) => callsRowFunctions(entry, isInside))
   if (!isNode(value)) return true
   return Object.entries(value).every(([kind, child]) => {
