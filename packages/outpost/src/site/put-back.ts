@@ -105,8 +105,10 @@ export class PutBack {
     const look = await lookAtReplica(query, lineage, siteName, epochs, first, last)
     // What is being put back meanwhile is elder than what was looked for.
     if (!look.hasLineage || this.#working !== undefined) return true
-    const missing = seqs.findIndex((seq) => !this.#isShown(seq, look))
-    const found = missing === -1 ? seqs : seqs.slice(0, missing)
+    // Main may have lost one of them while the replica was asked: then it is the applier's again.
+    const still = seqs.filter((seq) => !isPending(journal.status(seq).state))
+    const missing = still.findIndex((seq) => !this.#isShown(seq, look))
+    const found = missing === -1 ? still : still.slice(0, missing)
     for (const seq of found) this.#seqs.delete(seq)
     this.#takeOut(found)
     return this.#seqs.size > 0
