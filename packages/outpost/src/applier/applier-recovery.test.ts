@@ -74,6 +74,32 @@ describe('the applier after trouble at the site', () => {
     expect(site.journal.status(seq).state).toBe('applied')
   })
 
+  it('P5: what waits in great number keeps nothing else from being sent, and its cone stays behind it', async () => {
+    site = openSiteAlone()
+    await site.pass(1_000)
+    await site.applier.stop()
+    const waiting: number[] = []
+    for (let i = 0; i < 20_500; i++) waiting.push(await site.append(`w${i}`, [], 'missing'))
+    const dependant = await site.append('w20499', [waiting.at(-1)!])
+    const independent = await site.append('independent')
+    site.applier.start()
+    await site.pass(4_000)
+    expect(site.journal.status(independent).state).toBe('applied')
+    expect(site.journal.status(dependant).state).toBe('buffered')
+  }, 60_000)
+
+  it('N9: what waited is sent in its turn when what it needs has come, with its cone', async () => {
+    site = openSiteAlone()
+    const waiting = [await site.append('a', [], 'missing'), await site.append('b', [], 'missing')]
+    const dependant = await site.append('a', [waiting[0]!])
+    await site.pass(4_000)
+    const bringer = await site.append('missing')
+    await site.pass(8_000)
+    expect([bringer, ...waiting, dependant].map((seq) => site.journal.status(seq).state)).toEqual(
+      Array.from({ length: 4 }, () => 'applied'),
+    )
+  })
+
   it('N4: accepting a main holds for the one that was refused, once; else there is nothing to accept', async () => {
     let timeline = 7
     const remembered: (string | undefined)[] = []

@@ -226,6 +226,7 @@ export class Applier {
     this.#sender.told = told
     const count = missing.length === 0 ? 0 : await this.#redrive(missing)
     this.#notify(await this.#parking.releaseFree())
+    this.#sender.startOver()
     return count
   }
 
@@ -244,11 +245,17 @@ export class Applier {
     while (!this.#stopping.signal.aborted) {
       this.#isWoken = false
       this.#state = { kind: 'running' }
-      this.#notify(await this.#parking.releaseStuck(this.#options.clock.monotonicMs()))
+      await this.#releaseStuck()
       const result = await this.#sender.send(contact)
       const isContinued = await this.#act(result, contact)
       if (!isContinued) return
     }
+  }
+
+  async #releaseStuck(): Promise<void> {
+    const released = await this.#parking.releaseStuck(this.#options.clock.monotonicMs())
+    if (released.length > 0) this.#sender.startOver()
+    this.#notify(released)
   }
 
   /** False when the contact is over. */

@@ -34,14 +34,16 @@ export class BatchBuilder {
   readonly #facts: BatchFacts
   readonly #transactions: PlannedTransaction[] = []
   readonly #parked = new Map<Seq, readonly Seq[]>()
-  readonly #behind = new Set<Seq>()
+  readonly #behind: Set<Seq>
   readonly #sent = new Set<Seq>()
   #bytes = 0
   #isFull = false
 
-  constructor(size: BatchSize, facts: BatchFacts) {
+  /** `behind` names what an earlier part of the same pass has left behind; it grows. */
+  constructor(size: BatchSize, facts: BatchFacts, behind = new Set<Seq>()) {
     this.#size = size
     this.#facts = facts
+    this.#behind = behind
   }
 
   get isFull(): boolean {

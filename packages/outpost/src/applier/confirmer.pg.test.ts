@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Cluster, startLink } from '@outpost/lab'
+import { type Cluster, startLink, untilCaughtUp } from '@outpost/lab'
 import { describeEachPostgres, startTestCluster, waitFor } from '@outpost/lab/testing'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -60,12 +60,17 @@ describeEachPostgres('main and its replica', (version) => {
     const site = await openTestSite({ config: main.config, catalog: main.catalog })
     ends.push(() => site.stop())
     const id = randomUUID()
+    // The replica has main's lineage row, so that only the missing ledger rows keep it from confirming.
+    await site.until('applied', await site.append([unit(randomUUID())]))
+    await untilCaughtUp(cluster.standby, cluster.primary)
     await cluster.standby.query('SELECT pg_wal_replay_pause()')
-    const seqs = [await site.append([unit(id)]), await site.append([file(id)], [1])]
+    const parent = await site.append([unit(id)])
+    const seqs = [parent, await site.append([file(id)], [parent])]
     await site.until('applied', ...seqs)
     const states: string[] = []
     const confirmer = confirm(site, replicaPool(cluster.standby.port), states)
-    await waitFor(() => confirmer.state !== undefined, { what: 'a first look' })
+    await waitFor(() => confirmer.state === 'connected', { what: 'a first look' })
+    await confirmer.look()
     expect(seqs.map((seq) => site.journal.status(seq).state)).toEqual(['applied', 'applied'])
     await cluster.standby.query('SELECT pg_wal_replay_resume()')
     await site.until('replicated', ...seqs)

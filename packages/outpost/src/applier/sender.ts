@@ -1,7 +1,7 @@
 import { planBatch } from '../ledger/batch-plan.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { ApplierOptions } from './applier-options.ts'
-import { type Batch, BatchBuilder } from './batch.ts'
+import { type Batch, BatchBuilder, type BatchFacts } from './batch.ts'
 import { afterFailure, afterSuccess, type BatchSize, batchLimits } from './batch-size.ts'
 import type { EpochMoves } from './epoch-moves.ts'
 import type { ApplyAnswer, LedgerPlace, MainSession, Streak } from './main-session.ts'
@@ -29,8 +29,20 @@ export type SendResult =
   | { readonly kind: 'lineage' | 'gap' | 'fenced' }
 
 const pageSize = 512
-/** Waiting transactions are passed over up to here; behind them the batch simply ends. */
-const maxScanned = 20_000
+
+/**
+ * One pass over what is buffered, from batch to batch: what waits is looked at once a pass, however much of it there
+ * is, and what stands behind it is reached. A pass that has come to the end goes on with what is appended.
+ */
+interface Pass {
+  after: Seq
+  /** Left in line on purpose: it waits, or what it depends on does. */
+  readonly behind: Set<Seq>
+  isAtEnd: boolean
+}
+
+const newPass = (): Pass => ({ after: 0, behind: new Set(), isAtEnd: false })
+
 /** A transaction that failed this often alone is stuck (N11). */
 const stuckAfter = 5
 
@@ -51,6 +63,7 @@ export class Sender {
   #roundTripMs = 1
   #pausedBy: readonly string[] = []
   #underWay: Batch | undefined
+  #pass = newPass()
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
     this.#options = options
@@ -84,6 +97,7 @@ export class Sender {
       streak: this.#streak,
     })
     this.#underWay = undefined
+    if (answer.kind !== 'done' || answer.stopped !== undefined) this.startOver()
     if (answer.kind !== 'done') return answer
     contact.isRedriven ||= isRedriven
     await this.#book(batch, answer, clock.monotonicMs() - startedMs)
@@ -97,6 +111,7 @@ export class Sender {
   failed(isLinkFailure: boolean): Seq | undefined {
     const batch = this.#underWay
     this.#underWay = undefined
+    this.startOver()
     if (batch === undefined) return undefined
     this.#size = afterFailure(this.#size, batch.transactions.length, batch.bytes)
     const only = batch.transactions.length === 1 ? batch.transactions[0]!.seq : undefined
@@ -120,6 +135,7 @@ export class Sender {
   /** Main lacks these, which counted as applied: they go back in line. */
   noteRedriven(records: readonly TransactionRecord[]): void {
     this.#redriven.note(records)
+    this.startOver()
   }
 
   /** Main has a ledger row of everything that it had lost. */
@@ -140,6 +156,7 @@ export class Sender {
   /** After the operator or a repair: attempts and streaks start anew. */
   reset(): void {
     this.#streak = { key: null, count: 0 }
+    this.startOver()
     for (const entry of this.#waiting.values()) entry.retryAtMs = 0
   }
 
@@ -151,24 +168,41 @@ export class Sender {
   }
 
   async #form(): Promise<Batch> {
+    if (this.#isPassOver()) this.startOver()
     const { journal, clock } = this.#options
     const nowMs = clock.monotonicMs()
-    const builder = new BatchBuilder(this.#size, {
+    const pass = this.#pass
+    const facts: BatchFacts = {
       stateOf: (seq) => journal.status(seq).state,
       isWaiting: (seq) => (this.#waiting.get(seq)?.retryAtMs ?? 0) > nowMs,
       isLastAttempt: (seq) =>
         (this.#waiting.get(seq)?.attempts ?? 0) + 1 >= (this.#options.retryAttempts ?? 3),
       redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
       epochOf: (record) => this.#moves.current(record.epoch),
-    })
-    let after: Seq = 0
-    for (let scanned = 0; scanned < maxScanned && !builder.isFull; scanned += pageSize) {
-      const seqs = journal.seqsIn('buffered', { after, limit: pageSize })
-      for (const record of await journal.getMany(seqs)) if (!builder.add(record)) break
-      if (seqs.length < pageSize) break
-      after = seqs.at(-1)!
+    }
+    const builder = new BatchBuilder(this.#size, facts, pass.behind)
+    for (pass.isAtEnd = false; !pass.isAtEnd && !builder.isFull; ) {
+      const seqs = journal.seqsIn('buffered', { after: pass.after, limit: pageSize })
+      for (const record of await journal.getMany(seqs)) {
+        if (!builder.add(record)) break
+        pass.after = record.seq
+      }
+      pass.isAtEnd = seqs.length < pageSize && !builder.isFull
     }
     return builder.finish()
+  }
+
+  /** From the first one again: something before the place that was reached may have come free. */
+  startOver(): void {
+    this.#pass = newPass()
+  }
+
+  #isPassOver(): boolean {
+    const { after, behind, isAtEnd } = this.#pass
+    if (!isAtEnd) return false
+    if ((this.nextDueMs ?? Number.POSITIVE_INFINITY) <= this.#options.clock.monotonicMs()) return true
+    const first = this.#options.journal.seqsIn('buffered', { limit: 1 })[0]
+    return first !== undefined && first <= after && !behind.has(first)
   }
 
   async #park(parked: Batch['parked']): Promise<void> {
@@ -191,6 +225,8 @@ export class Sender {
       for (let seq = from; seq <= to; seq++) this.#waiting.delete(seq)
     this.#notify(effects.changes)
     await this.#park(blockedOf(batch.transactions, answer.outcomes))
+    for (const { outcome, seqs } of answer.outcomes)
+      if (outcome === 'waiting' || outcome === 'parked') for (const seq of seqs) this.#pass.behind.add(seq)
     await this.#releaseBehind(answer)
     this.#alarmDigests(effects.digestDifferent)
     const { length } = batch.transactions
@@ -232,7 +268,9 @@ export class Sender {
 
   async #releaseBehind(answer: Done): Promise<void> {
     const applied = answer.outcomes.filter((run) => run.outcome === 'applied').flatMap((run) => run.seqs)
-    this.#notify(await this.#parking.releaseBehind(applied))
+    const released = await this.#parking.releaseBehind(applied)
+    if (released.length > 0) this.startOver()
+    this.#notify(released)
   }
 
   #alarmDigests(seqs: readonly Seq[]): void {

@@ -14,7 +14,7 @@ export interface SiteAlone {
   readonly clock: SimulatedClock
   readonly main: SimulatedMain
   readonly alarms: readonly ApplierAlarm[]
-  append(key: string, dependsOn?: readonly Seq[]): Promise<Seq>
+  append(key: string, dependsOn?: readonly Seq[], needs?: string): Promise<Seq>
   /** Lets the simulated time pass. */
   pass(ms: number): Promise<void>
   stop(): Promise<void>
@@ -64,11 +64,13 @@ export function openSiteAlone(options: SiteAloneOptions = {}): SiteAlone {
     clock,
     main,
     alarms,
-    append: async (key, dependsOn = []) => {
+    append: async (key, dependsOn = [], needs) => {
       const id = `tx-${number++}`
       const record = await journal.append({
         id,
-        operations: [{ kind: 'insert', table: 'public.event', row: { id, key, poison: 'no' } }],
+        operations: [
+          { kind: 'insert', table: 'public.event', row: { id, key, poison: 'no', ...(needs && { needs }) } },
+        ],
         digest: '00',
         writes: [`pk|${key}`],
         references: [],
