@@ -159,6 +159,10 @@ describeEachPostgres('the service at two sites', (version) => {
       sites.link.cut()
       const unproven = await put(`/executed_obs_units/${unknownId}/finish`)
       expect(unproven).toMatchObject({ status: 503, body: { code: 'not_here_yet' } })
+      expect(await get(`/executed_obs_units/${unknownId}`)).toMatchObject({
+        status: 503,
+        body: { code: 'not_here_yet' },
+      })
       sites.link.restore()
       const proven = await waitFor(
         async () => {
@@ -168,6 +172,14 @@ describeEachPostgres('the service at two sites', (version) => {
         { what: 'main can be asked' },
       )
       expect(proven).toMatchObject({ status: 404, body: { code: 'not_found' } })
+      const absent = await waitFor(
+        async () => {
+          const answer = await get(`/executed_obs_units/${unknownId}`)
+          return answer.status === 503 ? undefined : answer
+        },
+        { what: 'main answers in time' },
+      )
+      expect(absent).toMatchObject({ status: 404, body: { code: 'not_found' } })
     })
 
     it('P9: finish twice, and a status after the end', async () => {

@@ -125,6 +125,12 @@ describeEachPostgres('a site between nodes that differ', (pg) => {
     await cluster.rebuild(branch!, next!)
     await later.replicated()
     expect(await names()).toEqual(['first', 'kept', 'later', 'lost'])
+    // The server of the lost branch comes back as the replica, with main away: what it never had stays over it.
+    await cluster.primary.start()
+    toMain.cut()
+    toReplica.setTarget('default', { host: '127.0.0.1', port: cluster.primary.port })
+    await untilReadable()
+    expect(await names()).toEqual(['first', 'kept', 'later', 'lost'])
   })
 
   it('N20: a refused change stays visible with its state, but an insert whose key main has gives way', async () => {
