@@ -43,8 +43,8 @@ export const readingRules: readonly Rule[] = [
       {
         ensures: 'a statement names the floor, and a node without it refuses',
         file: `${outpost}/overlay/create-overlay.ts`,
-        find: 'floors: this.#floorsFor(options.coverage),',
-        replace: 'floors: [],',
+        find: '? [floor, ...points] : points',
+        replace: '? [] : []',
         test: { file: overlay, title: 'N17: a node without the ledger row' },
       },
       {

@@ -19,8 +19,8 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: "the main site's answer waits for main, and its journal has it",
         file: `${service}/recording/record.ts`,
-        find: `if (site.type === 'secondary') return receipt.state`,
-        replace: `if (site.type !== undefined) return receipt.state`,
+        find: 'receipt.applied({ timeoutMs: mainWaitMs })',
+        replace: 'receipt.applied({ timeoutMs: 0 })',
         test: {
           file: `${service}/server/service.pg.test.ts`,
           title: 'N5: journals too, and answers when main has it',
