@@ -1,10 +1,16 @@
-import { opsDbMigrations } from '@outpost/ops-db-api/setup'
+import { opsDbMigrations, seedReferenceData } from '@outpost/ops-db-api/setup'
 import { type Command, Option } from 'commander'
 import { type MigrateResult, type MigrationStep, migrate, outpostMigrations } from 'outpost/migrate'
 import { withMain } from '../site/main-database.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
 import { jsonOption } from './options.ts'
+
+interface MigrateCommandOptions {
+  readonly dryRun?: boolean
+  readonly referenceData?: boolean
+  readonly json?: boolean
+}
 
 export function addMigrateCommand(program: Command, context: CommandContext): void {
   program
@@ -13,16 +19,28 @@ export function addMigrateCommand(program: Command, context: CommandContext): vo
       'Install or upgrade schema, ledger and apply procedure on main (MAIN_DB_*). A replica is refused.',
     )
     .addOption(new Option('--dry-run', 'only say what would be installed'))
+    .addOption(
+      new Option(
+        '--reference-data',
+        'also load the observatory, telescope, instruments, programs, sources and units that come with the service',
+      ).conflicts('dryRun'),
+    )
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      examples(['outpost migrate --dry-run', 'MAIN_DB_HOST=main.example.org outpost migrate']),
+      examples([
+        'outpost migrate --dry-run',
+        'outpost migrate --reference-data',
+        'MAIN_DB_HOST=main.example.org outpost migrate',
+      ]),
     )
-    .action(async (options: { readonly dryRun?: boolean; readonly json?: boolean }) => {
+    .action(async (options: MigrateCommandOptions) => {
       const isDryRun = options.dryRun === true
-      const result = await withMain(context, (client) =>
-        migrate(client, [outpostMigrations, opsDbMigrations], { isDryRun }),
-      )
+      const result = await withMain(context, async (client) => {
+        const installed = await migrate(client, [outpostMigrations, opsDbMigrations], { isDryRun })
+        if (options.referenceData) await seedReferenceData(client)
+        return installed
+      })
       context.stdout(
         options.json
           ? `${JSON.stringify({ ...result, dry_run: isDryRun })}\n`

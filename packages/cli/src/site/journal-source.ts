@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { OutpostError, type TransactionState, transactionStates } from 'outpost'
 import { transactionDocument } from 'outpost/fastify'
 import type { JournalReader } from 'outpost/site'
@@ -37,7 +39,9 @@ export class JournalSource implements TransactionSource {
   async #read<Answer>(ask: (journal: JournalReader) => Promise<Answer>): Promise<Answer> {
     // Loaded here, because only this needs LMDB.
     const { readLmdbJournal } = await import('outpost/site')
-    const journal = await readLmdbJournal(this.#path)
+    // A site keeps the records in a folder of its own below JOURNAL_PATH.
+    const below = join(this.#path, 'lmdb')
+    const journal = await readLmdbJournal(existsSync(join(below, 'data.mdb')) ? below : this.#path)
     try {
       return await ask(journal)
     } finally {

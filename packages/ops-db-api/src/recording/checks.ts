@@ -106,7 +106,12 @@ export class Checks {
   /** A client's own id must be new. */
   async requireNewIds(resource: Resource, ids: readonly string[]): Promise<Verdict> {
     if (ids.length === 0) return 'checked'
-    if (ids.length > maxLookedUp) return 'shape_only'
+    if (ids.length > maxLookedUp) {
+      // In pieces, so that a whole bulk call never becomes a dead letter for one id.
+      const first = await this.requireNewIds(resource, ids.slice(0, maxLookedUp))
+      const rest = await this.requireNewIds(resource, ids.slice(maxLookedUp))
+      return first === 'checked' ? rest : first
+    }
     const rows = await this.#looks.rows(
       `SELECT id::text AS id FROM ${resource.table} WHERE id IN (${numbered(1, ids.length)}) LIMIT 1`,
       ids,

@@ -73,7 +73,11 @@ async function checkFiles(checks: Checks, bodies: readonly FileBody[]): Promise<
 async function requireNewNames(checks: Checks, bodies: readonly FileBody[]): Promise<Verdict> {
   const named = bodies.filter(({ instrument_module_id }) => instrument_module_id !== undefined)
   if (named.length === 0) return 'checked'
-  if (named.length > maxLookedUp) return 'shape_only'
+  if (named.length > maxLookedUp) {
+    const first = await requireNewNames(checks, named.slice(0, maxLookedUp))
+    const rest = await requireNewNames(checks, named.slice(maxLookedUp))
+    return first === 'checked' ? rest : first
+  }
   const units = [...new Set(named.map((body) => body.executed_obs_unit_id.toLowerCase()))]
   const names = [...new Set(named.map((body) => body.name))]
   const rows = await checks.rows(

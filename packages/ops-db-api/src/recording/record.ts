@@ -55,9 +55,9 @@ export function idempotencyOfRequest(site: Site, request: FastifyRequest) {
   })
 }
 
-/** At the main site the state after at most two seconds; elsewhere what it is now. */
+/** At the main site the state after at most two seconds; elsewhere, or with main away, what it is now. */
 async function settledState(site: Site, receipt: Receipt): Promise<TransactionState> {
-  if (site.type === 'secondary') return receipt.state
+  if (site.type === 'secondary' || !site.isMainConnected) return receipt.state
   try {
     const { state } = await receipt.applied({ timeoutMs: mainWaitMs })
     return state

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { type Clock, type Site, systemClock } from 'outpost'
+import { ProblemError } from 'outpost/fastify'
 import Type, { type TSchema } from 'typebox'
 import { documented } from '../documented.ts'
 import { answersOf, recordedAnswer } from './answer-schema.ts'
@@ -67,5 +68,9 @@ export function critical({
 
 /** Time that a client sent, cut to milliseconds in UTC, so that the pending row reads like the stored one. */
 export function instantOf(time: string): Date {
-  return new Date(time)
+  const instant = new Date(time)
+  const year = instant.getUTCFullYear()
+  // Beyond these years dates are written in more digits, which lists and other programs do not read back.
+  if (year >= 1 && year <= 9_999) return instant
+  throw new ProblemError('invalid_value', `The time ${time} lies outside the years 1 to 9999 (UTC).`)
 }

@@ -22,7 +22,7 @@ export class CatalogSource {
     this.#catalog = catalog
   }
 
-  /** Error: `catalog_missing` when nothing usable is on disk and no node answers. */
+  /** Errors: `not_migrated`; `catalog_missing` when nothing usable is on disk and no node answers. */
   static async open(
     folder: string,
     schemas: readonly string[],
@@ -38,6 +38,7 @@ export class CatalogSource {
         await cache.write(catalog)
         return new CatalogSource(cache, schemas, catalog)
       } catch (error) {
+        if (error instanceof OutpostError && error.code === 'not_migrated') throw error
         tried.push(`${node.name}: ${error instanceof Error ? error.message : String(error)}`)
       }
     }

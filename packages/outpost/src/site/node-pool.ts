@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
+import { classify } from '../postgres/sqlstate.ts'
 import { Breaker } from './breaker.ts'
 
 export type NodeName = 'replica' | 'main'
@@ -121,9 +122,7 @@ export class NodePool {
     } catch (error) {
       running.catch(() => undefined)
       client.off('error', onError)
-      const isStatementError =
-        error instanceof pg.DatabaseError && connectionError === undefined && !isNodeGone(error)
-      if (isStatementError || (error instanceof OutpostError && !(error instanceof DeadlineError))) {
+      if (connectionError === undefined && !isNodeFailure(error)) {
         client.release()
         throw error
       }
@@ -148,6 +147,13 @@ export class NodePool {
     const subject = this.name === 'main' ? 'Main' : 'The replica'
     return new OutpostError(code, `${subject} ${what}`, cause === undefined ? {} : { cause })
   }
+}
+
+/** True for what says something about the node; what PostgreSQL or the work itself refused says nothing. */
+function isNodeFailure(error: unknown): boolean {
+  if (error instanceof DeadlineError) return true
+  if (error instanceof OutpostError) return false
+  return error instanceof pg.DatabaseError ? isNodeGone(error) : classify(error) === 'connectivity'
 }
 
 /** The server itself is going away or starting (57P0x), or the connection broke (08). */

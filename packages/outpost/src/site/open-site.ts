@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenMainSession } from '../applier/main-session.ts'
 import { type Clock, systemClock } from '../clock/clock.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import { openLmdbJournal } from '../journal/lmdb/open.ts'
 import { createOverlay } from '../overlay/create-overlay.ts'
@@ -40,7 +41,7 @@ export function openSite(options: SiteOptions): Promise<Site> {
 export async function openSiteWith(options: SiteOptions, seams: SiteSeams): Promise<Site> {
   const settings = siteSettings(options)
   const clock = seams.clock ?? systemClock
-  await mkdir(settings.journalPath, { recursive: true })
+  await makeJournalFolder(settings.journalPath)
   const main = poolOf('main', settings.main, settings, clock)
   const replica = settings.local && poolOf('replica', settings.local, settings, clock)
   const watch = settings.local
@@ -56,6 +57,18 @@ export async function openSiteWith(options: SiteOptions, seams: SiteSeams): Prom
   } catch (error) {
     await Promise.all([main.stop(), replica?.stop(), watch.stop()])
     throw error
+  }
+}
+
+async function makeJournalFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new OutpostError('config_invalid', `The journal folder cannot be used: ${why}.`, {
+      hint: 'Set JOURNAL_PATH to a folder that the site may write to.',
+      cause,
+    })
   }
 }
 

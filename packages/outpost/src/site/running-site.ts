@@ -166,6 +166,10 @@ export class RunningSite implements Site {
     return this.#parts.catalog.current
   }
 
+  get isMainConnected(): boolean {
+    return this.#facts.main.isConnected
+  }
+
   transaction(): TransactionBuilder {
     return new TransactionBuilder(this.catalog, { clock: this.#parts.clock })
   }

@@ -133,6 +133,8 @@ export interface Site {
   readonly name: string
   readonly type: 'main' | 'secondary'
   readonly catalog: Catalog
+  /** Whether the applier is in contact with main, as far as is known at this moment. */
+  readonly isMainConnected: boolean
   transaction(): TransactionBuilder
   /** Durable when it resolves (P1). Never waits for the link (P2). */
   append(transaction: TransactionBuilder, options?: AppendOptions): Promise<Receipt>
