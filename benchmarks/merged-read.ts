@@ -150,27 +150,35 @@ async function measure(
   }
 }
 
-/** Medians of both, taking turns so that a noisy moment meets both. */
+/**
+ * Median of plain, and that plus the median difference of the pairs: both take turns, each first every other time,
+ * so that a noisy moment meets both and its noise does not pass for a difference.
+ */
 async function inTurns(
   plain: () => Promise<unknown>,
   merged: () => Promise<unknown>,
   count: number,
 ): Promise<[number, number]> {
   const plainMs: number[] = []
-  const mergedMs: number[] = []
+  const differencesMs: number[] = []
   // The server plans a prepared statement anew five times before it settles.
   const warmUps = Math.min(count, 10)
   for (let index = -warmUps; index < count; index++) {
-    const start = performance.now()
-    await plain()
-    const between = performance.now()
-    await merged()
-    const end = performance.now()
+    const isPlainFirst = index % 2 === 0
+    const firstMs = await timed(isPlainFirst ? plain : merged)
+    const secondMs = await timed(isPlainFirst ? merged : plain)
     if (index < 0) continue
-    plainMs.push(between - start)
-    mergedMs.push(end - between)
+    plainMs.push(isPlainFirst ? firstMs : secondMs)
+    differencesMs.push(isPlainFirst ? secondMs - firstMs : firstMs - secondMs)
   }
-  return [median(plainMs), median(mergedMs)]
+  const plainMedian = median(plainMs)
+  return [plainMedian, plainMedian + median(differencesMs)]
+}
+
+async function timed(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await action()
+  return performance.now() - start
 }
 
 function executorOf(client: Client): NodeExecutor {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Client } from 'pg'
+import { systemClock } from '../../packages/outpost/src/clock/clock.ts'
 import { createOverlay } from '../../packages/outpost/src/overlay/create-overlay.ts'
 import type { Overlay } from '../../packages/outpost/src/overlay/overlay.ts'
 import {
   epoch,
   MemoryJournal,
 } from '../../packages/outpost/src/overlay/property/memory-journal.spec-suite.ts'
-import { systemClock } from '../../packages/outpost/src/clock/clock.ts'
 import type { Catalog } from '../../packages/outpost/src/postgres/catalog.ts'
 import type { Operation, TextRow } from '../../packages/outpost/src/transaction/operation.ts'
 

@@ -1,15 +1,15 @@
 /** The Fastify plugin: transactions, health and problem documents of a site. Needs `fastify` 5 beside it. */
 export { codeOfSqlstate, isDatabaseError, isSocketError } from './fastify/database-problem.ts'
-export { canonicalJson, idempotencyOf, type IdempotentRequest, requestDigest } from './fastify/idempotency.ts'
-export { outpostPlugin, type OutpostPluginOptions } from './fastify/outpost-plugin.ts'
+export { canonicalJson, type IdempotentRequest, idempotencyOf, requestDigest } from './fastify/idempotency.ts'
+export { type OutpostPluginOptions, outpostPlugin } from './fastify/outpost-plugin.ts'
 export {
   type Problem,
   type ProblemCode,
   ProblemError,
   type ProblemItem,
+  type ProblemOptions,
   problemMediaType,
   problemOf,
-  type ProblemOptions,
 } from './fastify/problem.ts'
 export { type ProblemAnswer, problemFrom } from './fastify/problem-from.ts'
 export { answerError, sendProblem } from './fastify/problem-handlers.ts'

@@ -4,14 +4,14 @@ import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm, ApplierOptions, ApplierState } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
-import { journalAlarm, messageOf } from './journal-alarm.ts'
 import { noteCompared } from './carried-over.ts'
 import { EpochMoves, epochBounds } from './epoch-moves.ts'
+import { journalAlarm, messageOf } from './journal-alarm.ts'
 import { compareLedger, redrive } from './ledger-comparison.ts'
 import type { HelloAnswer, HelloRequest, MainSession } from './main-session.ts'
 import { Parking } from './parking.ts'
-import type { SeqRange } from './seq-ranges.ts'
 import { type Contact, Sender, type SendResult } from './sender.ts'
+import type { SeqRange } from './seq-ranges.ts'
 
 type Welcome = Extract<HelloAnswer, { readonly kind: 'welcome' }>
 type Stranger = Extract<HelloAnswer, { readonly kind: 'stranger' }>

@@ -47,6 +47,10 @@ class PendingOverlay implements Overlay {
   readonly #floor: Floor
   readonly #pins: Pins
   readonly #names = new Map<string, string>()
+  /** Leaving without a ledger row of their own: no node could prove them. */
+  readonly #dismissed = new Set<Seq>()
+  /** The catalog that the names are for: a prepared statement does not outlive a change of its tables. */
+  #namesVersion = ''
   #version: Seq = 0
 
   constructor(options: OverlayOptions) {
@@ -76,9 +80,6 @@ class PendingOverlay implements Overlay {
     if (why === 'dismissed') for (const seq of seqs) this.#dismissed.add(seq)
     this.#pins.defer(seqs)
   }
-
-  /** Leaving without a ledger row of their own: no node could prove them. */
-  readonly #dismissed = new Set<Seq>()
 
   #remove(seqs: readonly Seq[]): void {
     const proven: Seq[] = []
@@ -157,7 +158,8 @@ class PendingOverlay implements Overlay {
         index: this.#index,
         readRecords: (seqs: readonly Seq[]) => this.#options.journal.getMany(seqs),
         coverage: options.coverage,
-        floors: this.#floorsFor(options.coverage),
+        floorsNow: () => this.#floorsFor(options.coverage),
+        floors: [],
         epochs: this.#options.journal.epochs,
         through: pin?.version,
         held: this.#heldSeqs(),
@@ -184,9 +186,11 @@ class PendingOverlay implements Overlay {
 
   /** A statement met once may never come again; one met again is worth its plan on the server. */
   #nameFor(plan: ReadPlan, text: string): string | undefined {
+    if (plan.catalog.version !== this.#namesVersion) this.#names.clear()
+    this.#namesVersion = plan.catalog.version
     const known = this.#names.get(text)
     if (known !== undefined || plan.uses < 2 || this.#names.size >= maximumNames) return known
-    const name = statementName(text)
+    const name = statementName(plan.catalog.version + text)
     this.#names.set(text, name)
     return name
   }

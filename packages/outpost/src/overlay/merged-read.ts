@@ -8,19 +8,22 @@ import { TableCarry } from './carry/table-carry.ts'
 import type { FloorPoint } from './floor.ts'
 import type { PendingIndex } from './index/pending-index.ts'
 import type { PendingTable } from './index/pending-table.ts'
-import type { Coverage, MergedRead, NodeExecutor } from './overlay.ts'
 import { movedFlag } from './index/slot-store.ts'
-import { prune, type Pruning } from './prune.ts'
+import type { Coverage, MergedRead, NodeExecutor } from './overlay.ts'
+import { type Pruning, prune } from './prune.ts'
 import { type AggregateDifference, inexactColumn } from './sql/aggregate-difference.ts'
-import { hiddenKey } from './sql/merged-text.ts'
+import { hiddenKey, type ProofPlan } from './sql/merged-text.ts'
 import type { AddedParameter } from './sql/parameters.ts'
 import type { ReadPlan, TouchedTable } from './sql/read-plan.ts'
+import type { CarryShape } from './sql/shadow-cte.ts'
 
 /** What of the overlay one merged read sees. */
 export interface ReadView {
   readonly index: PendingIndex
   readonly readRecords: ReadRecords
   readonly coverage: Coverage
+  /** What a node has to show, as of now: asked anew each round, since what an older read held back may leave. */
+  readonly floorsNow: () => readonly FloorPoint[]
   readonly floors: readonly FloorPoint[]
   readonly epochs: readonly EpochRange[]
   /** Fold only up to this transaction (N16). */
@@ -54,12 +57,13 @@ export async function runMergedRead(
   node: NodeExecutor,
   plan: ReadPlan,
   values: readonly unknown[],
-  view: ReadView,
+  firstView: ReadView,
   nameFor: (text: string) => string | undefined,
 ): Promise<MergedRead> {
   const forced = new Set<number>()
   let isExact = true
   for (let round = 0; ; round++) {
+    const view = { ...firstView, floors: firstView.floorsNow() }
     const prepared = prepare(plan, values, view, forced, round < maximumRounds)
     if (!(await complete(prepared, view))) continue
     const difference = isExact ? differenceFor(plan, prepared) : undefined
@@ -160,10 +164,10 @@ async function run(
   nameFor: (text: string) => string | undefined,
 ): Promise<MergedRead> {
   const carried = parts.filter(({ carry }) => !carry.isEmpty)
+  const shapes = carried.map((part) => part.carry.shape(plan.isPage, readsBase(part, view)))
   const { text, parameters } = plan.text({
-    carried: carried.map((part) => part.carry.shape(plan.isPage, readsBase(part, view))),
-    provesLineage: view.coverage.lineage !== undefined,
-    provenSeqs: view.floors.length,
+    carried: shapes,
+    proof: readsMain(plan, shapes) ? proofFor(view) : undefined,
     showsKeyOf: optimistic?.touched.onlyUse,
     difference,
   })
@@ -201,6 +205,17 @@ function exactGroups(read: MergedRead, { calls }: AggregateDifference): MergedRe
   return { ...read, fields: read.fields.slice(0, -1) }
 }
 
+/** A read of pending inserts by key shows nothing of main: it needs no proof of what main's copy has. */
+function readsMain(plan: ReadPlan, [shape, ...others]: readonly CarryShape[]): boolean {
+  if (!shape || others.length > 0 || shape.readsBase || plan.statement.uses.length > 1) return true
+  return shape.patches !== undefined || shape.moves !== undefined || shape.hasGuardedInserts
+}
+
+function proofFor({ coverage, floors }: ReadView): ProofPlan | undefined {
+  if (coverage.lineage === undefined && floors.length === 0) return undefined
+  return { site: coverage.site, lineage: coverage.lineage, epochs: floors.map((floor) => floor.epoch) }
+}
+
 /** Of rows asked for by key main's table is not needed when all of them are pending. */
 function readsBase({ pruning, table, collection }: TablePart, { index, held, through }: ReadView): boolean {
   if (pruning.kind !== 'keys' || held.size > 0 || through !== undefined) return true
@@ -213,19 +228,10 @@ function readsBase({ pruning, table, collection }: TablePart, { index, held, thr
 function parameterValue(
   parameter: AddedParameter,
   carries: ReadonlyMap<TableName, TableCarry>,
-  { coverage, floors, epochs }: ReadView,
+  { floors, epochs }: ReadView,
 ): unknown {
-  if (parameter.kind !== 'coverage') return carries.get(parameter.table)!.parameter(parameter, epochs)
-  switch (parameter.part) {
-    case 'lineage':
-      return coverage.lineage
-    case 'site':
-      return coverage.site
-    case 'epoch':
-      return floors[parameter.index]!.epoch
-    case 'seq':
-      return String(floors[parameter.index]!.seq)
-  }
+  if (parameter.kind === 'proven_seq') return String(floors[parameter.index]!.seq)
+  return carries.get(parameter.table)!.parameter(parameter, epochs)
 }
 
 /** Slots of returned rows that are pending and were not carried: main's version of them must not be served. */

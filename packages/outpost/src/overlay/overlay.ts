@@ -1,7 +1,7 @@
 import type { TableName } from '../postgres/catalog.ts'
 import type { TextRow } from '../transaction/operation.ts'
-import type { Epoch, Seq, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
 import type { TransactionState } from '../transaction/state.ts'
+import type { Epoch, Seq, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
 
 /** What a node's own snapshot must show before it may serve a merged read (N15, N17). */
 export interface Coverage {

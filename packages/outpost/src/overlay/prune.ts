@@ -1,9 +1,9 @@
-import { canonicalValue } from './exact-value.ts'
-import type { ColumnShape, TableShape } from './encode/table-shape.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import { parseArrayText } from './encode/array-text.ts'
-import { type AstNode, columnRefOf, columnRefsIn, isNode, listOf, namesOf, nodeOf, walk } from './sql/ast.ts'
+import type { ColumnShape, TableShape } from './encode/table-shape.ts'
+import { canonicalValue } from './exact-value.ts'
 import { firstRows, type RowOrder, rowOrder } from './row-order.ts'
+import { type AstNode, columnRefOf, columnRefsIn, isNode, listOf, namesOf, nodeOf, walk } from './sql/ast.ts'
 import { isRowByRow } from './sql/row-by-row.ts'
 import type { Statement, TableUse } from './sql/statement.ts'
 

@@ -1,5 +1,5 @@
-import { absent, deleteItem, int32At, nullValue, patchItem } from '../encode/image-item.ts'
 import { ByteWriter } from '../encode/byte-writer.ts'
+import { absent, deleteItem, int32At, nullValue, patchItem } from '../encode/image-item.ts'
 import { nowhere } from '../index/image-slab.ts'
 import type { PendingIndex } from '../index/pending-index.ts'
 import type { PendingTable } from '../index/pending-table.ts'

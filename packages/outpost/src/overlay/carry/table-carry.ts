@@ -1,9 +1,9 @@
 import type { EpochRange } from '../../journal/journal.ts'
 import type { Seq } from '../../transaction/transaction.ts'
-import { booleanArray, type ArrayParameter, RowArray, ValueArray } from '../encode/composite-array.ts'
-import { deleteItem, type ImageItems, insertItem, isSet, type ItemFields } from '../encode/image-item.ts'
-import type { CarryShape, PatchShape } from '../sql/shadow-cte.ts'
+import { type ArrayParameter, booleanArray, RowArray, ValueArray } from '../encode/composite-array.ts'
+import { deleteItem, type ImageItems, type ItemFields, insertItem, isSet } from '../encode/image-item.ts'
 import type { AddedParameter } from '../sql/parameters.ts'
+import type { CarryShape, PatchShape } from '../sql/shadow-cte.ts'
 
 /** A row whose key was changed: encoded keys to look under, likeliest first, and the changed columns. */
 export interface CarriedMove {
@@ -89,7 +89,7 @@ export class TableCarry {
   }
 
   parameter(
-    parameter: Exclude<AddedParameter, { kind: 'coverage' }>,
+    parameter: Exclude<AddedParameter, { kind: 'proven_seq' }>,
     epochs: readonly EpochRange[],
   ): ArrayParameter {
     switch (parameter.kind) {

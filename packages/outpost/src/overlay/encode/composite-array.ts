@@ -1,6 +1,6 @@
 import { formatArrayText, formatCompositeText, quoteArrayElement } from './array-text.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { type ImageItems, int32At, type ItemFields, isNull } from './image-item.ts'
+import { type ImageItems, type ItemFields, int32At, isNull } from './image-item.ts'
 import type { ColumnShape } from './table-shape.ts'
 import { writeArrayHeader } from './value-codec.ts'
 

@@ -1,6 +1,6 @@
 import type { TextRow } from '../../transaction/operation.ts'
 import type { ByteWriter } from './byte-writer.ts'
-import { canonicalKeyText, type ColumnShape, type TableShape } from './table-shape.ts'
+import { type ColumnShape, canonicalKeyText, type TableShape } from './table-shape.ts'
 
 /**
  * A pending row's image as bytes: kind, key, then an insert's columns in order or a patch's mask and values. Each

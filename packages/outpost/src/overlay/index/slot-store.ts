@@ -1,5 +1,5 @@
-import { SlotHash } from './slot-hash.ts'
 import { nowhere, type SlabPlace } from './image-slab.ts'
+import { SlotHash } from './slot-hash.ts'
 import { grownInt32, grownUint8, grownUint32 } from './typed-growth.ts'
 
 /** The newest image does not follow from the slab alone: another row's key is part of its history. */

@@ -1,6 +1,6 @@
 import type { TextRow } from '../../transaction/operation.ts'
-import type { SampleWorld } from './sample-world.spec-suite.ts'
 import { sampleValue } from './sample-schema.spec-suite.ts'
+import type { SampleWorld } from './sample-world.spec-suite.ts'
 
 export interface SampleSelect {
   readonly sql: string

@@ -1,8 +1,8 @@
 import type { Column } from '../../postgres/catalog.ts'
 import { type AstNode, columnRefOf, isNode, listOf, locationOf, namesOf, walk } from './ast.ts'
 import { rowFunctions } from './row-by-row.ts'
-import type { ByteRange } from './top-leaves.ts'
 import type { Statement } from './statement.ts'
+import type { ByteRange } from './top-leaves.ts'
 
 /** An aggregate of which the change by some rows is the change of its parts. */
 export interface AggregateCall {

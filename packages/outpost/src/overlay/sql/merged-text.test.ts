@@ -42,8 +42,7 @@ const deleted = (table = runTable): CarryShape => ({
 })
 const nothing: MergePlan = {
   carried: [],
-  provesLineage: false,
-  provenSeqs: 0,
+  proof: undefined,
   showsKeyOf: undefined,
   difference: undefined,
 }
@@ -60,10 +59,11 @@ const body = (sql: string): string =>
     'SHADOW',
   )
 
-const proof =
-  '(SELECT CASE WHEN EXISTS (SELECT FROM outpost.lineage WHERE id = $2::uuid) THEN true ELSE outpost.covers($2::uuid, $1::text, NULL::uuid, NULL::bigint) END)'
-
-const second = proof.replaceAll('$2', '$3').replaceAll('$1', '$2')
+const proofWith = (parameter: string): string =>
+  "(SELECT CASE WHEN EXISTS (SELECT FROM outpost.lineage WHERE id = 'L'::uuid) THEN true ELSE outpost.covers('L'::uuid, 'obs', NULL, NULL) END" +
+  ` AND CASE WHEN EXISTS (SELECT FROM outpost.ledger WHERE site = 'obs' AND epoch = 'E'::uuid AND seq = ${parameter}::bigint) THEN true ELSE outpost.covers(NULL, 'obs', 'E'::uuid, ${parameter}::bigint) END)`
+const proof = proofWith('$1')
+const second = proofWith('$2')
 
 describe('mergedText', () => {
   it('leaves a statement as it is where nothing is pending and nothing has to be proven', () => {
@@ -153,6 +153,6 @@ describe('mergedText', () => {
       `SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY id) FROM unit WHERE ${second} UNION SELECT id FROM unit WHERE ${second} AND ( name IS DISTINCT FROM $1)`,
     ],
   ])('N17: proves coverage in every part of %s', (sql, expected) => {
-    expect(rewrite(sql, { provesLineage: true })).toBe(expected)
+    expect(rewrite(sql, { proof: { site: 'obs', lineage: 'L', epochs: ['E'] } })).toBe(expected)
   })
 })

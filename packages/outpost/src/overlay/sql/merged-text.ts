@@ -1,5 +1,5 @@
 import type { Catalog, TableName } from '../../postgres/catalog.ts'
-import { quoteIdent } from '../../postgres/quote.ts'
+import { quoteIdent, quoteLiteral } from '../../postgres/quote.ts'
 import { type AggregateDifference, differenceText } from './aggregate-difference.ts'
 import { type AstNode, isNode, locationOf } from './ast.ts'
 import { groupedKeySplices } from './grouped-keys.ts'
@@ -13,13 +13,23 @@ import { topLeaves } from './top-leaves.ts'
 /** What to build from a statement; equal plans give equal text. */
 export interface MergePlan {
   readonly carried: readonly CarryShape[]
-  /** Whether the lineage is proven, and how many (epoch, seq) pairs are. */
-  readonly provesLineage: boolean
-  readonly provenSeqs: number
+  /** What the node has to show of itself; undefined where nothing has to be proven. */
+  readonly proof: ProofPlan | undefined
   /** Shows the key of the one table as text columns at the end of the select list, named {@link hiddenKey}. */
   readonly showsKeyOf: TableUse | undefined
   /** Computes an aggregate from main's own answer and the pending rows of the one carried table. */
   readonly difference: AggregateDifference | undefined
+}
+
+/**
+ * These change so rarely that they stand in the text, which spares each read most of the parameters; the numbers of
+ * the transactions are parameters.
+ */
+export interface ProofPlan {
+  readonly site: string
+  readonly lineage: string | undefined
+  /** Epoch of each transaction that must be there. */
+  readonly epochs: readonly string[]
 }
 
 export interface MergedText {
@@ -66,7 +76,8 @@ class MergeWriter {
 
   #differenceText(difference: AggregateDifference): MergedText {
     const shape = { ...this.#plan.carried[0]!, readsBase: false }
-    const site = this.#plan.provesLineage ? this.#coverage('site', 'text', 0) : undefined
+    const { proof } = this.#plan
+    const site = proof?.lineage === undefined ? undefined : quoteLiteral(proof.site)
     const oldRows = replacedQuery(shape, this.#parameters, site)
     const newRows = shadowQuery(shape, this.#parameters, true, '_op_old')
     const names = { oldRows: '_op_old', newRows: '_op_new', proof: this.#proof() }
@@ -209,34 +220,22 @@ class MergeWriter {
    * are there plain look-ups find them, which the plan holds; the function is called for what is missing only.
    */
   #proof(): string | undefined {
-    const { provesLineage, provenSeqs } = this.#plan
-    if (!provesLineage && provenSeqs === 0) return undefined
+    const { proof } = this.#plan
+    if (!proof) return undefined
+    const site = quoteLiteral(proof.site)
     const checks: string[] = []
-    for (let index = 0; index < Math.max(1, provenSeqs); index++) {
-      const found: string[] = []
-      const site = this.#coverage('site', 'text', index)
-      let lineage = 'NULL::uuid'
-      let point = 'NULL::uuid, NULL::bigint'
-      if (provesLineage && index === 0) {
-        lineage = this.#coverage('lineage', 'uuid', index)
-        found.push(`EXISTS (SELECT FROM outpost.lineage WHERE id = ${lineage})`)
-      }
-      if (index < provenSeqs) {
-        const epoch = this.#coverage('epoch', 'uuid', index)
-        const seq = this.#coverage('seq', 'bigint', index)
-        point = `${epoch}, ${seq}`
-        found.push(
-          `EXISTS (SELECT FROM outpost.ledger WHERE site = ${site} AND epoch = ${epoch} AND seq = ${seq})`,
-        )
-      }
-      const otherwise = `outpost.covers(${lineage}, ${site}, ${point})`
-      checks.push(`CASE WHEN ${found.join(' AND ')} THEN true ELSE ${otherwise} END`)
+    if (proof.lineage !== undefined) {
+      const id = `${quoteLiteral(proof.lineage)}::uuid`
+      const found = `EXISTS (SELECT FROM outpost.lineage WHERE id = ${id})`
+      checks.push(`CASE WHEN ${found} THEN true ELSE outpost.covers(${id}, ${site}, NULL, NULL) END`)
+    }
+    for (const [index, text] of proof.epochs.entries()) {
+      const epoch = `${quoteLiteral(text)}::uuid`
+      const seq = this.#parameters.add({ kind: 'proven_seq', index }, 'bigint')
+      const found = `EXISTS (SELECT FROM outpost.ledger WHERE site = ${site} AND epoch = ${epoch} AND seq = ${seq})`
+      checks.push(`CASE WHEN ${found} THEN true ELSE outpost.covers(NULL, ${site}, ${epoch}, ${seq}) END`)
     }
     return `(SELECT ${checks.join(' AND ')})`
-  }
-
-  #coverage(part: 'lineage' | 'site' | 'epoch' | 'seq', type: string, index: number): string {
-    return this.#parameters.add({ kind: 'coverage', part, index }, type)
   }
 
   #withProof(proof: string, splices: readonly Splice[]): string {

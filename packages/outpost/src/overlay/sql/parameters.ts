@@ -1,6 +1,7 @@
 /** A parameter that the rewritten statement adds after the caller's. */
 export type AddedParameter =
-  | { readonly kind: 'coverage'; readonly part: 'lineage' | 'site' | 'epoch' | 'seq'; readonly index: number }
+  /** Number of a transaction that the node must have. */
+  | { readonly kind: 'proven_seq'; readonly index: number }
   /** Complete new rows as an array of the table's row type; `guarded` for those of N20. */
   | { readonly kind: 'inserts'; readonly table: string; readonly guarded: boolean }
   /**

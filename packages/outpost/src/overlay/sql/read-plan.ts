@@ -1,7 +1,7 @@
 import type { Catalog, Table, TableName } from '../../postgres/catalog.ts'
 import { shapeOf } from '../encode/table-shape.ts'
+import { type PruningPlan, planPruning } from '../prune.ts'
 import { bypassOf, systemColumnOf } from '../refuse-read.ts'
-import { planPruning, type PruningPlan } from '../prune.ts'
 import { type AggregateDifference, planDifference } from './aggregate-difference.ts'
 import { type MergedText, type MergePlan, mergedText } from './merged-text.ts'
 import { shapeName } from './shadow-cte.ts'
@@ -79,8 +79,7 @@ export class ReadPlan {
   text(plan: MergePlan): MergedText {
     const name = JSON.stringify([
       plan.carried.map(shapeName),
-      plan.provesLineage,
-      plan.provenSeqs,
+      plan.proof,
       plan.showsKeyOf !== undefined,
       plan.difference !== undefined,
     ])
