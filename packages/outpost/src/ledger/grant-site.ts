@@ -13,7 +13,8 @@ const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
 /**
  * Registers a site on main and gives its role the least that it needs: its own ledger, epoch and heartbeat rows
  * (row-level security compares `outpost.site.role_name`) and the named tables. Run by the owner of the schema;
- * repeating it is safe. The role also gets time-outs that notice a client that is gone (N8).
+ * repeating it is safe. The role also gets time-outs that notice a client that is gone (N8), and no JIT, which takes
+ * seconds to compile a large merged read.
  *
  * @example
  * await grantSite(client, { role: 'observatory', site: 'observatory', tables: ['public.raw_data_file'] })
@@ -36,7 +37,8 @@ export async function grantSite(client: ClientBase, grant: SiteGrant): Promise<v
       GRANT EXECUTE ON ALL ROUTINES IN SCHEMA outpost TO ${role};
       ALTER ROLE ${role} SET lock_timeout = '10s';
       ALTER ROLE ${role} SET tcp_user_timeout = '30s';
-      ALTER ROLE ${role} SET client_connection_check_interval = '5s'`)
+      ALTER ROLE ${role} SET client_connection_check_interval = '5s';
+      ALTER ROLE ${role} SET jit = off`)
     for (const table of grant.tables) await grantTable(client, table, role)
     await client.query('COMMIT')
   } catch (error) {

@@ -143,6 +143,7 @@ describeEachPostgres('migrate', (version) => {
       'lock_timeout=10s',
       'tcp_user_timeout=30s',
       'client_connection_check_interval=5s',
+      'jit=off',
     ])
     await site.end()
     clients.splice(clients.indexOf(site), 1)

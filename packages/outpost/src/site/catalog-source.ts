@@ -32,16 +32,20 @@ export class CatalogSource {
     const cached = await cache.read()
     if (cached.kind === 'found') return new CatalogSource(cache, schemas, cached.catalog)
     const tried: string[] = cached.kind === 'unusable' ? [cached.reason] : []
+    let isEmpty = false
     for (const node of nodes) {
       try {
         const catalog = await read(node, schemas)
         await cache.write(catalog)
         return new CatalogSource(cache, schemas, catalog)
       } catch (error) {
-        if (error instanceof OutpostError && error.code === 'not_migrated') throw error
+        // A replica may only be behind; main, asked after it, knows.
+        if (error instanceof OutpostError && error.code === 'not_migrated') isEmpty = true
         tried.push(`${node.name}: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
+    if (isEmpty)
+      throw new OutpostError('not_migrated', `Main has no tables to record to (${tried.join('; ')}).`)
     throw new OutpostError('catalog_missing', `No table definitions could be read (${tried.join('; ')}).`)
   }
 
