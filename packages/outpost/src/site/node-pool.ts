@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
@@ -29,7 +30,7 @@ export class NodePool {
   #lastError: string | undefined
   /** Somebody watches the node and found it away: left alone until told otherwise. */
   #isAway = false
-  #uses = new AbortController()
+  #uses = usesSignal()
 
   constructor(options: NodePoolOptions) {
     this.name = options.name
@@ -63,7 +64,7 @@ export class NodePool {
   noteUnreachable(): void {
     this.#isAway = true
     this.#uses.abort()
-    this.#uses = new AbortController()
+    this.#uses = usesSignal()
   }
 
   /**
@@ -147,6 +148,13 @@ export class NodePool {
     const subject = this.name === 'main' ? 'Main' : 'The replica'
     return new OutpostError(code, `${subject} ${what}`, cause === undefined ? {} : { cause })
   }
+}
+
+/** Aborted when the node is found away; every use under way listens, and they may be many. */
+function usesSignal(): AbortController {
+  const uses = new AbortController()
+  setMaxListeners(0, uses.signal)
+  return uses
 }
 
 /** True for what says something about the node; what PostgreSQL or the work itself refused says nothing. */
