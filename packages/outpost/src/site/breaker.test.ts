@@ -10,10 +10,11 @@ describe('Breaker', () => {
     expect(breaker.isUsable(99)).toBe(false)
     expect(breaker.isUsable(100)).toBe(true)
     breaker.failed(100)
-    expect(breaker.remainingMs(100)).toBe(200)
+    expect(breaker.isUsable(299)).toBe(false)
     breaker.failed(300)
     breaker.failed(600)
-    expect(breaker.remainingMs(600)).toBe(300)
+    expect(breaker.isUsable(899)).toBe(false)
+    expect(breaker.isUsable(900)).toBe(true)
   })
 
   it('P2: is usable at once after a success', () => {

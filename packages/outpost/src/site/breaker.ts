@@ -20,11 +20,6 @@ export class Breaker {
     return nowMs >= this.#openUntilMs
   }
 
-  /** Milliseconds until it may be tried again. */
-  remainingMs(nowMs: number): number {
-    return Math.max(0, this.#openUntilMs - nowMs)
-  }
-
   succeeded(): void {
     this.#failures = 0
     this.#openUntilMs = Number.NEGATIVE_INFINITY

@@ -8,7 +8,6 @@ import type {
   Idempotency,
   Seq,
   StoredAnswer,
-  TransactionFlag,
   TransactionId,
   TransactionRecord,
 } from '../transaction/transaction.ts'
@@ -231,5 +230,3 @@ export interface SiteOptions {
   /** Schemas to introspect; default `['public']`. */
   readonly schemas?: readonly string[]
 }
-
-export type { TransactionFlag }
