@@ -70,7 +70,7 @@ export const readingRules: readonly Rule[] = [
       },
       {
         ensures: 'a restart does not forget the floor',
-        file: `${outpost}/site/running-site.ts`,
+        file: `${outpost}/site/site-engine.ts`,
         find: 'overlay.fold(await journal.getMany(',
         replace: 'void (await journal.getMany(',
         test: { file: site, title: 'N17: nor after a restart' },

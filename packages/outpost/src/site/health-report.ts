@@ -1,0 +1,41 @@
+import type { Clock } from '../clock/clock.ts'
+import type { Journal } from '../journal/journal.ts'
+import { judgeHealth } from '../observing/health.ts'
+import type { Health } from './site-api.ts'
+import type { SiteEngine } from './site-engine.ts'
+import type { SiteParts } from './site-parts.ts'
+
+/** Gathers what is known of a site at this moment and judges it. Never waits longer than one look at its replica. */
+export async function healthReport(parts: SiteParts, engine: SiteEngine): Promise<Health> {
+  const { journal, settings, replica, clock } = parts
+  const { facts, applier } = engine
+  const lag = await facts.lag(settings.name, (sql, values) => engine.askReplica(sql, values))
+  return judgeHealth({
+    site: {
+      name: settings.name,
+      type: settings.type,
+      epoch: journal.epoch,
+      journal: 'lmdb',
+      durability: journal.durability,
+    },
+    journal: journal.statistics(),
+    journalFailure: facts.journalFailure ?? journal.appendRefusal?.()?.message,
+    journalMaxBytes: settings.journalMaxBytes,
+    oldestPendingMs: await oldestPendingMs(journal, clock),
+    bufferAlarmSize: settings.bufferAlarmSize,
+    main: facts.main,
+    replica: replica ? facts.replica : 'unused',
+    applier: facts.applier(applier.state),
+    pausedBy: applier.pausedBy,
+    lagSeconds: lag.seconds,
+    mainLsn: facts.mainLsn,
+    replicaLsn: lag.replicaLsn,
+  })
+}
+
+async function oldestPendingMs(journal: Journal, clock: Clock): Promise<number> {
+  const seqs = [...journal.seqsIn('buffered', { limit: 1 }), ...journal.seqsIn('parked', { limit: 1 })]
+  if (seqs.length === 0) return 0
+  const [oldest] = await journal.getMany([Math.min(...seqs)])
+  return oldest ? Math.max(0, clock.nowMs() - oldest.bufferedAtMs) : 0
+}

@@ -1,0 +1,193 @@
+import type { PoolClient } from 'pg'
+import type { Applier } from '../applier/applier.ts'
+import type { LineageNews } from '../applier/applier-options.ts'
+import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
+import { Retainer } from '../applier/retainer.ts'
+import type { Epoch } from '../transaction/transaction.ts'
+import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
+import { KnownLineage } from './known-lineage.ts'
+import { MergedReads } from './merged-reads.ts'
+import { promotablePositions } from './promotable.ts'
+import { PutBack } from './put-back.ts'
+import { siteApplier } from './site-applier.ts'
+import { SiteChores } from './site-chores.ts'
+import { SiteEvents } from './site-events.ts'
+import { SiteFacts } from './site-facts.ts'
+import type { SiteParts } from './site-parts.ts'
+import { StateWaiters } from './state-waiters.ts'
+import { StatusNews } from './status-news.ts'
+
+const replicaQueryTimeoutMs = 2_000
+
+/**
+ * What moves in a site: applier, confirmer, retainer and chores, and what each tells the others.
+ * States: made → `start()` → running → `stop()` → stopped.
+ *
+ * Invariant: what is in the journal is in the overlay until the replica was seen to show it.
+ */
+export class SiteEngine {
+  readonly events = new SiteEvents()
+  readonly facts: SiteFacts
+  readonly waiters: StateWaiters
+  readonly reads: MergedReads
+  readonly applier: Applier
+  readonly #parts: SiteParts
+  readonly #lineage: KnownLineage
+  readonly #news: StatusNews
+  readonly #putBack: PutBack
+  readonly #confirmer: Confirmer
+  readonly #retainer: Retainer
+  readonly #chores: SiteChores
+
+  constructor(parts: SiteParts) {
+    const { clock, journal } = parts
+    this.#parts = parts
+    this.facts = new SiteFacts(clock)
+    this.waiters = new StateWaiters((seq) => journal.status(seq))
+    this.#lineage = new KnownLineage(journal)
+    this.#news = new StatusNews({ journal, clock, events: this.events, waiters: this.waiters })
+    this.applier = this.#makeApplier()
+    this.#putBack = this.#makePutBack()
+    this.reads = this.#makeReads()
+    this.#confirmer = this.#makeConfirmer()
+    this.#retainer = this.#makeRetainer()
+    this.#chores = new SiteChores({ ...parts, putBack: this.#putBack })
+  }
+
+  /** Nothing here waits for a database. */
+  async start(): Promise<void> {
+    const { journal, overlay, dependencies } = this.#parts
+    // Only what was held is proven when it leaves, so it is held for a moment.
+    const taken = newestConfirmed(journal)
+    overlay.fold(await journal.getMany(taken))
+    overlay.takeOut(inCommitOrder(taken, journal))
+    journal.onDurable((records) => {
+      overlay.fold(records)
+      for (const record of records) dependencies.add(record)
+      this.applier.wake()
+      this.#news.appended(records)
+    })
+    this.applier.start()
+    this.#confirmer.start()
+    this.#retainer.start()
+    this.#chores.start()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([
+      this.applier.stop(),
+      this.#confirmer.stop(),
+      this.#retainer.stop(),
+      this.#chores.stop(),
+    ])
+  }
+
+  /** One statement where the site reads, within a deadline of its own. */
+  askReplica(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[]> {
+    const work = async (client: PoolClient) => (await client.query(sql, [...values])).rows
+    return this.#parts.watch.run(replicaQueryTimeoutMs, work, { insists: true })
+  }
+
+  #makeApplier(): Applier {
+    const { overlay, main } = this.#parts
+    return siteApplier(this.#parts, {
+      onStatus: (changes) => {
+        this.#news.changed(changes)
+        this.#confirmer.wake()
+      },
+      onRedrive: (records) => overlay.putBack(records),
+      onLineage: (news) => this.#lineageSeen(news),
+      onLink: (state, reason) => {
+        this.facts.main = { isConnected: state === 'connected', ...(reason && { reason }) }
+        if (state === 'connected') main.noteReachable()
+        else main.noteUnreachable()
+        this.events.emit({ kind: 'link', main: state, ...(reason && { reason }) })
+      },
+      onAlarm: (alarm) => this.events.emit({ kind: 'alarm', ...alarm }),
+      onBatch: (batch) => this.facts.batchFinished(batch),
+      onPosition: (position) => {
+        this.facts.mainPosition = position
+      },
+    })
+  }
+
+  #makePutBack(): PutBack {
+    const { settings, journal, overlay } = this.#parts
+    return new PutBack({ siteName: settings.name, journal, overlay, ...this.#ledgerView() })
+  }
+
+  #makeReads(): MergedReads {
+    const { settings, journal, overlay, main, replica } = this.#parts
+    return new MergedReads({
+      siteName: settings.name,
+      journal,
+      overlay,
+      main,
+      replica,
+      ...this.#ledgerView(),
+      putBack: () => this.#putBack.all(),
+      onUncovered: () => this.#confirmer.wake(),
+    })
+  }
+
+  #makeConfirmer(): Confirmer {
+    const { settings, journal, clock } = this.#parts
+    const { query, ledgerEpoch } = this.#ledgerView()
+    return new Confirmer({
+      site: settings.name,
+      journal,
+      clock,
+      query,
+      lineage: () => this.#lineage.current,
+      epochOf: ledgerEpoch,
+      intervalMs: settings.lsnCheckIntervalMs,
+      onConfirmed: (seqs, changes) => {
+        this.#putBack.confirmed(inCommitOrder(seqs, journal))
+        this.#news.changed(changes)
+      },
+      onReplica: (state) => this.#replicaSeen(state),
+    })
+  }
+
+  #makeRetainer(): Retainer {
+    const { settings, journal, clock, main } = this.#parts
+    return new Retainer({
+      journal,
+      clock,
+      retentionMs: settings.journalRetentionMs,
+      lineage: () => this.#lineage.current?.id,
+      promotable: () => promotablePositions(main, settings.promotableStandbys),
+      onStatus: (changes) => this.#news.changed(changes),
+      onAlarm: (alarm) => this.events.emit({ kind: 'alarm', ...alarm }),
+    })
+  }
+
+  /** What it takes to look a transaction up in a node's ledger. */
+  #ledgerView() {
+    return {
+      lineage: () => this.#lineage.current?.id,
+      ledgerEpoch: (epoch: Epoch) => this.applier.epochOf(epoch),
+      query: (sql: string, values: readonly unknown[]) => this.askReplica(sql, values),
+    }
+  }
+
+  async #lineageSeen(news: LineageNews): Promise<void> {
+    const known = this.#lineage.current
+    if (news.lineage !== known?.id) {
+      if (known) await this.#putBack.all()
+      await this.#lineage.change({ id: news.lineage, lsn: news.lineageLsn })
+    }
+    this.events.emit({ kind: 'lineage', lineage: news.lineage, redriven: news.redriven })
+    this.#confirmer.wake()
+  }
+
+  #replicaSeen(state: ReplicaState): void {
+    const { replica: pool } = this.#parts
+    if (state === 'unreachable') pool?.noteUnreachable()
+    else pool?.noteReachable()
+    const replica = state === 'behind' ? 'connected' : state
+    if (replica === this.facts.replica) return
+    this.facts.replica = replica
+    this.events.emit({ kind: 'replica', replica })
+  }
+}

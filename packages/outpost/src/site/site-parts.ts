@@ -1,0 +1,23 @@
+import type { Clock } from '../clock/clock.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Overlay } from '../overlay/overlay.ts'
+import type { DependencyIndex } from '../transaction/dependency-index.ts'
+import type { CatalogSource } from './catalog-source.ts'
+import type { NodePool } from './node-pool.ts'
+import type { SiteSeams } from './open-site.ts'
+import type { SiteSettings } from './site-settings.ts'
+
+/** What a site is made of once everything it needs is open. */
+export interface SiteParts {
+  readonly settings: SiteSettings
+  readonly clock: Clock
+  readonly catalog: CatalogSource
+  readonly main: NodePool
+  readonly replica: NodePool | undefined
+  /** Connections of its own to where the site reads: a crowd of reads must not look like a node that is away. */
+  readonly watch: NodePool
+  readonly journal: Journal
+  readonly overlay: Overlay
+  readonly dependencies: DependencyIndex
+  readonly seams: SiteSeams
+}
