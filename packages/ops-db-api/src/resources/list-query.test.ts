@@ -1,6 +1,6 @@
 import { ProblemError } from 'outpost/fastify'
 import { describe, expect, it } from 'vitest'
-import { writeCursor } from './cursor.ts'
+import { type Cursor, writeCursor } from './cursor.ts'
 import { listQuery } from './list-query.ts'
 import { countSql, pageSql } from './list-sql.ts'
 import { executedObsUnits as units } from './recorded-resources.ts'
@@ -79,13 +79,18 @@ describe('listQuery', () => {
       { column: 'start_time', isDescending: true },
       { value: '2026-04-15 22:00:00+00', id },
     )
-    expect(listQuery(units, { cursor }).cursor).toEqual({ value: '2026-04-15 22:00:00+00', id })
+    expect(listQuery(units, { cursor }).cursor).toEqual({
+      kind: 'value',
+      value: '2026-04-15 22:00:00+00',
+      id,
+    })
     expect(codeOf(() => listQuery(units, { cursor, sort: 'start_time' }))).toBe('cursor_invalid')
   })
 })
 
 describe('pageSql', () => {
-  const page = (query: Record<string, string>) => pageSql(units, listQuery(units, query))
+  const page = (query: Record<string, string>, after?: Cursor) =>
+    pageSql(units, listQuery(units, query), after)
 
   it('binds every value and quotes every name', () => {
     const { text, values } = page({ status: "x' OR 1=1 --", limit: '5' })
@@ -94,19 +99,12 @@ describe('pageSql', () => {
   })
 
   it('goes on after a row in either direction, nulls where the index has them', () => {
-    const sorts = {
-      descending: { column: 'end_time', isDescending: true },
-      ascending: { column: 'end_time', isDescending: false },
-    }
     const at = { value: '2026-04-15 22:00:00+00', id }
-    const descending = page({ sort: '-end_time', cursor: writeCursor(units, sorts.descending, at) })
+    const descending = page({ sort: '-end_time' }, at)
     expect(descending.text).toContain('WHERE ("end_time", "id") < ($1, $2) ORDER BY')
-    const ascending = page({ sort: 'end_time', cursor: writeCursor(units, sorts.ascending, at) })
+    const ascending = page({ sort: 'end_time' }, at)
     expect(ascending.text).toContain('WHERE (("end_time", "id") > ($1, $2) OR "end_time" IS NULL) ORDER BY')
-    const inNulls = page({
-      sort: '-end_time',
-      cursor: writeCursor(units, sorts.descending, { value: null, id }),
-    })
+    const inNulls = page({ sort: '-end_time' }, { value: null, id })
     expect(inNulls.text).toContain(
       'WHERE (("end_time" IS NULL AND "id" < $1) OR "end_time" IS NOT NULL) ORDER BY',
     )

@@ -1,6 +1,6 @@
 import { ProblemError } from 'outpost/fastify'
 import { serviceCodes } from '../service-codes.ts'
-import { type Cursor, readCursor } from './cursor.ts'
+import { type GivenCursor, readCursor } from './cursor.ts'
 import { boundValue, isFilterValue } from './filter-value.ts'
 import type { ColumnKind, Resource } from './resource.ts'
 
@@ -22,7 +22,7 @@ export interface ListQuery {
   readonly filters: readonly Filter[]
   readonly sort: Sort
   readonly limit: number
-  readonly cursor?: Cursor
+  readonly cursor?: GivenCursor
   readonly withCount: boolean
 }
 

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { opsDbMigrations } from '../migrations/migrations.ts'
 import { seedReferenceData } from '../reference/seed-reference-data.ts'
-import { writeCursor } from './cursor.ts'
+import { type Cursor, wholeCursor, writeCursor } from './cursor.ts'
 import { listQuery } from './list-query.ts'
 import { countSql, pageSql, sortTextColumn } from './list-sql.ts'
 import { executedObsUnits as units } from './recorded-resources.ts'
@@ -29,6 +29,13 @@ describeEachPostgres('pages of a list', (version) => {
              CASE WHEN n % 3 = 0 THEN NULL ELSE '2026-04-16 22:00:00+00'::timestamptz + (n % 4) * interval '1 second' END,
              CASE WHEN n % 4 = 0 THEN NULL ELSE (n % 6) / 3.0 END, CASE WHEN n % 5 = 0 THEN NULL ELSE 'x' || n % 3 END
       FROM generate_series(1, 120) AS n`)
+    // Values that no filter takes: the longest texts there can be, times without end, before Christ and in odd zones.
+    await client.query(`
+      INSERT INTO executed_obs_unit (obs_unit_id, status, start_time, notes)
+      SELECT 1, 'running', start_time, repeat(notes, 10000)
+      FROM unnest(ARRAY['-infinity', '0044-03-15 12:00:00 BC', '1890-01-01', '12026-01-01', 'infinity']::timestamptz[],
+                  ARRAY['x', 'ü', '字', '🔭', '"']) AS t (start_time, notes)`)
+    await client.query("SET TimeZone = 'Europe/Amsterdam'")
   })
   afterAll(async () => {
     await client.end()
@@ -38,20 +45,30 @@ describeEachPostgres('pages of a list', (version) => {
   const run = async (statement: { readonly text: string; readonly values: readonly string[] }) =>
     (await client.query<Record<string, unknown>>(statement.text, [...statement.values])).rows
 
+  const readRow = async (_table: string, { id }: Readonly<Record<string, unknown>>) => {
+    const { rows } = await client.query<Record<string, string>>(
+      'SELECT notes, start_time::text FROM executed_obs_unit WHERE id = $1',
+      [id],
+    )
+    return rows[0] && { row: rows[0], state: 'replicated' as const }
+  }
+
   const allPages = async (parameters: Record<string, string>): Promise<string[]> => {
     const seen: string[] = []
-    let cursor: string | undefined
+    let text: string | undefined
     do {
-      const query = listQuery(units, { ...parameters, ...(cursor === undefined ? {} : { cursor }) })
-      const rows = await run(pageSql(units, query))
+      const query = listQuery(units, { ...parameters, ...(text === undefined ? {} : { cursor: text }) })
+      const after: Cursor | undefined =
+        query.cursor && (await wholeCursor({ readRow }, units, query.sort, query.cursor))
+      const rows = await run(pageSql(units, query, after))
       const shown = rows.slice(0, query.limit)
       seen.push(...shown.map((row) => String(row.id)))
       const last = rows.length > query.limit ? shown.at(-1) : undefined
       const value = last?.[sortTextColumn]
-      cursor =
+      text =
         last &&
         writeCursor(units, query.sort, { value: value === null ? null : String(value), id: String(last.id) })
-    } while (cursor !== undefined)
+    } while (text !== undefined)
     return seen
   }
 

@@ -1,4 +1,5 @@
-import type { Comparison, Filter, ListQuery } from './list-query.ts'
+import type { Cursor } from './cursor.ts'
+import type { Comparison, Filter, ListQuery, Sort } from './list-query.ts'
 import type { Resource } from './resource.ts'
 
 export interface Statement {
@@ -21,15 +22,18 @@ const operators: Readonly<Record<Exclude<Comparison, 'in'>, string>> = {
 const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
 
 /**
- * One page: a row more than the limit, to know whether there is a next one. Order is the sort column with
+ * The page after a row, or the first: a row more than the limit, to know whether there is a next one. Order is the sort column with
  * PostgreSQL's own place for nulls (last ascending, first descending, as in an index), then id in the same direction.
  */
-export function pageSql(resource: Resource, query: ListQuery): Statement {
+export function pageSql(resource: Resource, query: ListQuery, after?: Cursor): Statement {
   const values: string[] = []
   const columns = Object.keys(resource.columns).map(quoted)
   const sort = quoted(query.sort.column)
   const direction = query.sort.isDescending ? 'DESC' : 'ASC'
-  const conditions = [...filterConditions(query.filters, values), ...cursorCondition(resource, query, values)]
+  const conditions = [
+    ...filterConditions(query.filters, values),
+    ...(after === undefined ? [] : [afterCondition(resource, query.sort, after, values)]),
+  ]
   const order = query.sort.column === 'id' ? `"id" ${direction}` : `${sort} ${direction}, "id" ${direction}`
   const text =
     `SELECT ${columns.join(', ')}, ${sort}::text AS ${quoted(sortTextColumn)} FROM ${resource.table}` +
@@ -57,18 +61,17 @@ function filterConditions(filters: readonly Filter[], values: string[]): string[
 }
 
 /** Everything after the cursor's row, nulls included where the order puts them behind it. */
-function cursorCondition(resource: Resource, { cursor, sort }: ListQuery, values: string[]): string[] {
-  if (cursor === undefined) return []
+function afterCondition(resource: Resource, sort: Sort, { value, id }: Cursor, values: string[]): string {
   const operator = sort.isDescending ? '<' : '>'
-  if (sort.column === 'id') return [`"id" ${operator} ${bind(values, cursor.id)}`]
+  if (sort.column === 'id') return `"id" ${operator} ${bind(values, id)}`
   const column = quoted(sort.column)
-  if (cursor.value === null) {
-    const rest = `(${column} IS NULL AND "id" ${operator} ${bind(values, cursor.id)})`
-    return [sort.isDescending ? `(${rest} OR ${column} IS NOT NULL)` : rest]
+  if (value === null) {
+    const rest = `(${column} IS NULL AND "id" ${operator} ${bind(values, id)})`
+    return sort.isDescending ? `(${rest} OR ${column} IS NOT NULL)` : rest
   }
-  const after = `(${column}, "id") ${operator} (${bind(values, cursor.value)}, ${bind(values, cursor.id)})`
+  const after = `(${column}, "id") ${operator} (${bind(values, value)}, ${bind(values, id)})`
   const nullsFollow = !sort.isDescending && resource.nullable.includes(sort.column)
-  return [!nullsFollow ? after : `(${after} OR ${column} IS NULL)`]
+  return nullsFollow ? `(${after} OR ${column} IS NULL)` : after
 }
 
 function bind(values: string[], value: string): string {

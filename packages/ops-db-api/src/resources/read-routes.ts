@@ -4,7 +4,7 @@ import { outpostTokenOf, ProblemError } from 'outpost/fastify'
 import { documented } from '../documented.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { rowJson } from './column-json.ts'
-import { writeCursor } from './cursor.ts'
+import { wholeCursor, writeCursor } from './cursor.ts'
 import { isFilterValue } from './filter-value.ts'
 import { type ListQuery, listQuery } from './list-query.ts'
 import { listSchema } from './list-schema.ts'
@@ -29,7 +29,8 @@ export function readRoutes(app: FastifyInstance, site: Site, resource: Resource)
 /** One page of a list. */
 export async function readList(site: Site, resource: Resource, query: ListQuery, token: string | undefined) {
   const options = token === undefined ? {} : { token }
-  const page = pageSql(resource, query)
+  const after = query.cursor && (await wholeCursor(site, resource, query.sort, query.cursor, options))
+  const page = pageSql(resource, query, after)
   const { rows } = await site.read(page.text, page.values, options)
   const shown = rows.slice(0, query.limit)
   const last = rows.length > query.limit ? shown.at(-1) : undefined

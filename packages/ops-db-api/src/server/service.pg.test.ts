@@ -351,6 +351,23 @@ describeEachPostgres('the service at two sites', (version) => {
       }
     })
 
+    it('P6: pages over texts too long for a URL, pending or not', async () => {
+      const ids = [await start({ notes: '🔭'.repeat(9_998) })]
+      await untilOnMain(ids[0] ?? '')
+      sites.link.cut()
+      for (const end of ['y', 'z']) ids.push(await start({ notes: `${'🔭'.repeat(9_998)}${end}` }))
+      const seen: unknown[] = []
+      let cursor: unknown = ''
+      while (cursor !== null) {
+        const from: string = cursor === '' ? '' : `&cursor=${String(cursor)}`
+        const { body, status }: TestAnswer = await get(`/executed_obs_units?sort=notes&limit=1${from}`)
+        expect(status).toBe(200)
+        seen.push(...body.items.map((item) => item.id))
+        cursor = body.next_cursor
+      }
+      expect(seen.filter((id) => ids.includes(String(id)))).toEqual(ids)
+    })
+
     it('filters by every comparison', async () => {
       const unit = await start()
       await post('/raw_data_files/bulk', {
