@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { type BenchmarkOptions, sizeFor } from './benchmark.ts'
 import { NightRequests } from './night-requests.ts'
 import { endChild, messageOf, spawnNode } from './node-child.ts'
-import { openLoop } from './open-loop.ts'
+import { openLoop, type PlannedRequest } from './open-loop.ts'
+import { processorSeconds } from './processor-time.ts'
 import { atMost, type Row, rowOf, shown } from './row.ts'
 import { type Service, startService, untilAnswering } from './service.ts'
 import { type Stage, withStage } from './stage.ts'
@@ -25,19 +26,30 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
     const service = await startService(stage)
     await untilAnswering(service)
     const night = new NightRequests(stage)
-    const baseline: (readonly number[])[] = []
-    const product: (readonly number[])[] = []
+    const baseline: Measured[] = []
+    const product: Measured[] = []
+    const measure = async (target: Target, next: () => PlannedRequest): Promise<Measured> => {
+      const pids = [target.pid, stage.cluster.primary.pid!, stage.cluster.standby.pid!]
+      const seconds = () => Promise.all(pids.map(processorSeconds))
+      const before = await seconds()
+      const latencies = await openLoop({ ...size, target, next })
+      const after = await seconds()
+      const requests = size.perSecond * (size.seconds + size.warmUpSeconds / 5)
+      const [own, main, replica] = after.map((value, index) => ((value - before[index]!) / requests) * 1000)
+      onProgress(`    processor time per request: ${ms(own!)}; main ${ms(main!)}, replica ${ms(replica!)}`)
+      return { latencies, processorMs: own! }
+    }
     for (let round = 1; round <= size.rounds; round += 1) {
       onProgress(`round ${round}/${size.rounds}: ${size.perSecond} requests/s for ${size.seconds} s each`)
       const bodies = new NightRequests(stage)
       const toEmpty = () => ({ ...bodies.next(), path: '/', status: 200, onAnswer: () => undefined })
-      baseline.push(await openLoop({ ...size, target: empty, next: toEmpty }))
-      product.push(await openLoop({ ...size, target: targetOf(service), next: () => night.next() }))
+      baseline.push(await measure(empty, toEmpty))
+      product.push(await measure(service, () => night.next()))
       onProgress(`empty route ${describe(baseline.at(-1)!)}; service ${describe(product.at(-1)!)}`)
     }
-    const at = (share: number, rounds: readonly (readonly number[])[]) =>
-      median(rounds.map((latencies) => percentile(latencies, share)))
-    return (
+    const at = (share: number, rounds: readonly Measured[]) =>
+      median(rounds.map(({ latencies }) => percentile(latencies, share)))
+    const rows = (
       [
         [0.5, 'p50', shown],
         [0.99, 'p99', atMost(3)],
@@ -51,14 +63,29 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
         goal,
       }),
     )
+    const processorTime = rowOf({
+      measure: 'processor time of the service per acknowledged request (ms)',
+      baseline: 'an empty fastify route',
+      value: median(product.map(({ processorMs }) => processorMs)),
+      baselineValue: median(baseline.map(({ processorMs }) => processorMs)),
+      goal: shown,
+    })
+    return [...rows, processorTime]
   })
 }
 
-function targetOf({ host, port, headers }: Service) {
-  return { host, port, headers }
+type Target = Pick<Service, 'host' | 'port' | 'headers' | 'pid'>
+
+interface Measured {
+  /** Milliseconds from when a request should have been sent to its answer. */
+  readonly latencies: readonly number[]
+  /** Of the process that answers, per request. */
+  readonly processorMs: number
 }
 
-function describe(latencies: readonly number[]): string {
+const ms = (value: number) => `${value.toFixed(2)} ms`
+
+function describe({ latencies }: Measured): string {
   const [p50, p99] = [0.5, 0.99].map((share) => percentile(latencies, share).toFixed(2))
   return `p50 ${p50} ms, p99 ${p99} ms`
 }
@@ -76,5 +103,5 @@ async function startEmptyRoute(stage: Stage) {
     typeof message === 'object' && message !== null && 'port' in message
   const { port } = await messageOf(child, logPath, hasPort)
   const headers = { authorization: `Bearer ${stage.token}` }
-  return { host: '127.0.0.1', port, headers }
+  return { host: '127.0.0.1', port, headers, pid: child.pid! }
 }

@@ -4,13 +4,20 @@ import { instrumentModules } from '../resources/reference-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { bulkAnswer } from './answer-schema.ts'
 import { type BulkFilesBody, bulkFilesBody, type FileBody, fileBody } from './bodies.ts'
-import { allChecked, type Checks, maxLookedUp, numbered, type Verdict } from './checks.ts'
+import { allChecked, type Checks, maxLookedUp, type Verdict } from './checks.ts'
 import { idOfStep, idsOf } from './ids.ts'
+import type { Selection } from './looks.ts'
 import { record } from './record.ts'
 import { critical, type RecordingContext } from './recording-context.ts'
 
 /** Registering files, one by one or many in one transaction. */
-export function fileRoutes({ app, site, checks }: RecordingContext): void {
+export function fileRoutes({ app, site, looks, checks }: RecordingContext): void {
+  const findGathered = looks.gathered(filesAt)
+  const findOne: FindFiles = ([place]) => findGathered(place!)
+  const findMany: FindFiles = (places) => {
+    const { sql, values } = filesAt(places)
+    return looks.rows(sql, values)
+  }
   const single = critical({ tag: files.path, summary: 'Register a file', body: fileBody, status: 201 })
   app.post<{ Body: FileBody }>(`/${files.path}`, { schema: single }, async (request, reply) => {
     const transaction = site.transaction()
@@ -19,7 +26,7 @@ export function fileRoutes({ app, site, checks }: RecordingContext): void {
       transaction,
       status: 201,
       body: { id: idOfStep(file), status: 'registered' },
-      check: () => checkFiles(checks, [request.body]),
+      check: () => checkFiles(checks, findOne, [request.body]),
     })
   })
 
@@ -38,19 +45,15 @@ export function fileRoutes({ app, site, checks }: RecordingContext): void {
       transaction,
       status: 201,
       body: { ids: rows.map(idOfStep), count: rows.length },
-      check: () => checkFiles(checks, request.body.files),
+      check: () => checkFiles(checks, findMany, request.body.files),
     })
   })
 }
 
-/** What identifies a file beside its id. */
-const placeOf = ({ executed_obs_unit_id, instrument_module_id, name }: FileBody) =>
-  JSON.stringify([executed_obs_unit_id.toLowerCase(), instrument_module_id ?? null, name])
-
 /** Error: `duplicate_id`, when one call names a file or an id twice. */
 export function assertDistinct(bodies: readonly FileBody[]): void {
   const ids = idsOf(bodies)
-  const places = bodies.filter(({ instrument_module_id }) => instrument_module_id !== undefined).map(placeOf)
+  const places = bodies.flatMap((body) => placeOf(body) ?? []).map(keyOfPlace)
   if (new Set(ids).size === ids.length && new Set(places).size === places.length) return
   throw new ProblemError(
     serviceCodes.duplicate_id,
@@ -58,40 +61,66 @@ export function assertDistinct(bodies: readonly FileBody[]): void {
   )
 }
 
-async function checkFiles(checks: Checks, bodies: readonly FileBody[]): Promise<Verdict> {
+function placeOf({ executed_obs_unit_id, instrument_module_id, name }: FileBody): Place | undefined {
+  if (instrument_module_id === undefined) return undefined
+  return { unit: executed_obs_unit_id.toLowerCase(), module: instrument_module_id, name }
+}
+
+function keyOfPlace({ unit, module, name }: Place): string {
+  return JSON.stringify([unit, module, name])
+}
+
+async function checkFiles(checks: Checks, find: FindFiles, bodies: readonly FileBody[]): Promise<Verdict> {
   const units = new Set(bodies.map((body) => body.executed_obs_unit_id.toLowerCase()))
   const modules = new Set(bodies.flatMap((body) => body.instrument_module_id ?? []))
   return allChecked([
     checks.requireEach(executedObsUnits.table, units, (id) => checks.requireUnit(id)),
     checks.requireEach(instrumentModules.table, modules, (id) => checks.requireModule(id)),
     checks.requireNewIds(files, idsOf(bodies)),
-    requireNewNames(checks, bodies),
+    requireNewNames(find, bodies),
   ])
 }
 
+/** What main's unique key says of a file: it binds those of a module only. */
+interface Place {
+  readonly unit: string
+  readonly module: number
+  readonly name: string
+}
+
+type FindFiles = (places: readonly Place[]) => Promise<readonly Record<string, unknown>[] | undefined>
+
+/** Files of these units and modules with these names; the caller picks the places that it asked for. */
+function filesAt(places: readonly Place[]): Selection {
+  const distinct = <Value>(values: readonly Value[]) => [...new Set(values)]
+  return {
+    sql: `SELECT executed_obs_unit_id, instrument_module_id, name FROM ${files.table}
+     WHERE executed_obs_unit_id = ANY($1::uuid[]) AND instrument_module_id = ANY($2::int[]) AND name = ANY($3::text[])`,
+    values: [
+      distinct(places.map(({ unit }) => unit)),
+      distinct(places.map(({ module }) => module)),
+      distinct(places.map(({ name }) => name)),
+    ],
+  }
+}
+
 /** A name is unique within a unit and module; without a module nothing forbids a second one. */
-async function requireNewNames(checks: Checks, bodies: readonly FileBody[]): Promise<Verdict> {
-  const named = bodies.filter(({ instrument_module_id }) => instrument_module_id !== undefined)
-  if (named.length === 0) return 'checked'
-  if (named.length > maxLookedUp) {
-    const first = await requireNewNames(checks, named.slice(0, maxLookedUp))
-    const rest = await requireNewNames(checks, named.slice(maxLookedUp))
+async function requireNewNames(find: FindFiles, bodies: readonly FileBody[]): Promise<Verdict> {
+  const places = bodies.flatMap((body) => placeOf(body) ?? [])
+  if (places.length === 0) return 'checked'
+  if (places.length > maxLookedUp) {
+    const first = await requireNewNames(find, bodies.slice(0, bodies.length / 2))
+    const rest = await requireNewNames(find, bodies.slice(bodies.length / 2))
     return first === 'checked' ? rest : first
   }
-  const units = [...new Set(named.map((body) => body.executed_obs_unit_id.toLowerCase()))]
-  const names = [...new Set(named.map((body) => body.name))]
-  const rows = await checks.rows(
-    `SELECT executed_obs_unit_id, instrument_module_id, name FROM ${files.table}
-     WHERE executed_obs_unit_id IN (${numbered(1, units.length)}) AND name IN (${numbered(units.length + 1, names.length)})`,
-    [...units, ...names],
-  )
+  const rows = await find(places)
   if (rows === undefined) return 'shape_only'
-  const taken = new Set(rows.map((row) => placeOf(row as unknown as FileBody)))
-  const clash = named.find((body) => taken.has(placeOf(body)))
+  const taken = new Set(rows.map((row) => keyOfPlace(placeOf(row as unknown as FileBody)!)))
+  const clash = places.find((place) => taken.has(keyOfPlace(place)))
   if (clash === undefined) return 'checked'
   throw new ProblemError(
     'already_exists',
-    `The unit ${clash.executed_obs_unit_id} has a file of this name for this module.`,
+    `The unit ${clash.unit} has a file of this name for this module.`,
     {
       details: { name: clash.name },
     },

@@ -27,7 +27,7 @@ export function recordingContext(
   site: Site,
   { checkBudgetMs, clock = systemClock }: RecordingOptions = {},
 ): RecordingContext {
-  const looks = new Looks(site, checkBudgetMs)
+  const looks = new Looks(site, checkBudgetMs, clock)
   return { app, site, looks, checks: new Checks(site, looks, new KnownRows({ clock })) }
 }
 
