@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Site } from 'outpost'
-import { answerError, outpostPlugin } from 'outpost/fastify'
+import { answerClientError, answerError, outpostPlugin } from 'outpost/fastify'
 import { installAuthentication, type TokenVerifier } from '../auth/authenticate.ts'
 import { executedUnitRoutes } from '../recording/executed-unit-routes.ts'
 import { fileRoutes } from '../recording/file-routes.ts'
@@ -40,6 +40,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     forceCloseConnections: 'idle',
     // Accepted connections are answered while stopping; the site itself says when it takes no more.
     return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    http: { requireHostHeader: false },
     routerOptions: { maxParamLength: maxPathParameterLength },
     frameworkErrors: (error, request, reply) => {
       void answerError(error, request, reply)

@@ -258,6 +258,13 @@ export const errorCodes = {
   // http (the Fastify plugin)
   malformed_json: entry(400, 2, 'The body is not JSON.', 'Send one JSON document as the body.'),
   malformed_request: entry(400, 2, 'The request cannot be understood.', 'Correct what the detail names.'),
+  headers_too_large: entry(
+    431,
+    2,
+    'The request line and the headers together are over the limit.',
+    'Send fewer or shorter headers, or put what is in the URL into several requests.',
+  ),
+  request_timeout: entry(408, 2, 'The request did not arrive in time.', 'Send it again, without a pause.'),
   body_too_large: entry(413, 2, 'The body is over the limit.', 'Split the request into several.'),
   unsupported_media_type: entry(
     415,

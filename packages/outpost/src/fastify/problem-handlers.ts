@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { installServerRefusals, requireHost } from './client-error.ts'
 import { type Problem, problemMediaType, problemOf } from './problem.ts'
 import { problemFrom } from './problem-from.ts'
 
@@ -9,8 +10,13 @@ export function sendProblem(reply: FastifyReply, problem: Problem, retryAfterSec
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem))
 }
 
-/** Every error and every unknown path of the instance is answered with a problem document. */
+/**
+ * Every error and every unknown path of the instance is answered with a problem document, and so is what Node would
+ * refuse by itself.
+ */
 export function installProblemHandlers(app: FastifyInstance): void {
+  installServerRefusals(app.server)
+  app.addHook('onRequest', async (request) => requireHost(request))
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply))
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, problemOf('route_unknown', `There is no ${request.method} ${pathOf(request)}.`)),
