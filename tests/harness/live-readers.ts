@@ -31,26 +31,15 @@ export function stateAfter(n: number): { files: number; unit: number; counter: n
   return { files, unit, counter }
 }
 
-/**
- * What of one moment was never so, or undefined. Of what was acknowledged before the read every part must be there;
- * of what was recorded during it (behind `newest`, up to `n`) main may show a part that the overlay, whose version
- * is taken before the statement (N16), still covers.
- */
+/** What of one moment does not fit its newest transaction `n`, or undefined: a statement shows each as a whole. */
 export function tornPart(
   row: Readonly<Record<'audits' | 'files' | 'unit' | 'counter', number>>,
-  newest: number,
   n: number,
 ): string | undefined {
-  const states = Array.from({ length: n - newest + 1 }, (_, index) => stateAfter(newest + index))
-  const steps = states.map(({ files }, index) => files - (states[index - 1]?.files ?? files))
-  const least = steps.reduce((sum, step) => sum + Math.min(0, step), states[0]?.files ?? 0)
-  const most = steps.reduce((sum, step) => sum + Math.max(0, step), states[0]?.files ?? 0)
-  if (Number(row.audits) !== n + 1) return `${row.audits} audits`
-  if (Number(row.files) < least || Number(row.files) > most) return `files not ${least} to ${most}`
-  if (!states.some(({ unit }) => unit === Number(row.unit))) return `unit not at ${states[0]?.unit}`
-  if (!states.some(({ counter }) => counter === Number(row.counter)))
-    return `counter not at ${states[0]?.counter}`
-  return undefined
+  const wanted = { audits: n + 1, ...stateAfter(n) }
+  const parts = ['audits', 'files', 'unit', 'counter'] as const
+  const torn = parts.find((part) => Number(row[part]) !== wanted[part])
+  return torn && `${torn} not ${wanted[torn]}`
 }
 
 /**
@@ -165,7 +154,7 @@ export class LiveReaders {
     const row = answer.rows[0]!
     const n = Number(row.n ?? -1)
     if (n < newest) this.#missed.push(`moment of ${stream} at ${n} (newest ${newest}, ${answer.why})`)
-    const problem = tornPart(row, newest, n)
+    const problem = tornPart(row, n)
     if (problem !== undefined)
       this.#torn.push(`${stream}: ${problem}, ${JSON.stringify(row)} (${answer.why})`)
     this.#noteSeen(stream, reader, n, answer.why)

@@ -22,8 +22,8 @@ export const readingRules: readonly Rule[] = [
       {
         ensures: 'a fixed snapshot sees what was pinned and nothing later',
         file: `${outpost}/overlay/create-overlay.ts`,
-        find: 'through: pin?.version,',
-        replace: 'through: undefined,',
+        find: 'this.#view(options.coverage, pin?.version)',
+        replace: 'this.#view(options.coverage)',
         test: { file: overlay, title: 'N16: a fixed snapshot keeps the version' },
       },
       {
@@ -32,6 +32,13 @@ export const readingRules: readonly Rule[] = [
         find: 'void this.#clock.sleep(deadlineMs, end.signal).then(release)',
         replace: 'void deadlineMs',
         test: { file: overlay, title: 'N16: a pin that is not released ends at its deadline' },
+      },
+      {
+        ensures: 'what was recorded after it and shows by half sends the statement again',
+        file: `${outpost}/overlay/overtaking.ts`,
+        find: 'if (isVague || (slots ? slots.has(slot) : index.oldestSeq(slot) <= then.version)) return true',
+        replace: '',
+        test: { file: `${outpost}/overlay/overtaking.pg.test.ts`, title: 'N16: is not shown by half' },
       },
     ],
   },

@@ -3,7 +3,7 @@ import type { Journal, StatusChange } from '../journal/journal.ts'
 import type { PlanLimits } from '../ledger/batch-plan.ts'
 import type { TableRules } from '../ledger/table-rules.ts'
 import type { TableName } from '../postgres/catalog.ts'
-import type { TransactionRecord } from '../transaction/transaction.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BackoffOptions } from './backoff.ts'
 import type { OpenMainSession } from './main-session.ts'
 
@@ -48,6 +48,8 @@ export interface FinishedBatch {
 
 /** Called in the applier's own turn: what they throw stops nothing, and they must not wait for the applier. */
 export interface ApplierListeners {
+  /** Before a CALL: whatever becomes of it, main may have transactions up to this one from now on. */
+  readonly onSend?: (newest: Seq) => void
   /** Statuses that were written to the journal. */
   readonly onStatus?: (changes: readonly StatusChange[]) => void
   /** Before transactions that main lost go back in line: the overlay must show them again first (P8). */

@@ -85,6 +85,7 @@ export class Sender {
     const plan = planBatch(batch.transactions, this.#options.rules(), this.#options.planLimits)
     const startedMs = clock.monotonicMs()
     this.#underWay = batch
+    this.#options.onSend?.(batch.transactions.reduce((newest, { seq }) => Math.max(newest, seq), 0))
     const answer = await contact.session.apply({
       site,
       epoch: journal.epoch,

@@ -10,8 +10,9 @@ import { foldRow, historyOf } from './carry/row-history.ts'
 import { Floor, type FloorPoint } from './floor.ts'
 import { PendingIndex } from './index/pending-index.ts'
 import type { PendingTable } from './index/pending-table.ts'
-import { runMergedRead, statementName } from './merged-read.ts'
+import { type ReadView, runMergedRead, statementName } from './merged-read.ts'
 import type { Coverage, FoldedRow, MergedRead, NodeExecutor, Overlay, OverlayPin } from './overlay.ts'
+import { inOneSnapshot, isOvertaken, type OverlayMoment, type Overtaking } from './overtaking.ts'
 import { Pins } from './pins.ts'
 import { refuseBypass } from './refuse-read.ts'
 import { loadGrammar } from './sql/parse-cache.ts'
@@ -19,10 +20,13 @@ import { type ReadPlan, ReadPlans } from './sql/read-plan.ts'
 
 export interface OverlayOptions {
   readonly catalog: () => Catalog
-  readonly journal: Pick<Journal, 'getMany' | 'status' | 'seqsIn' | 'epochs'>
+  readonly journal: Pick<Journal, 'getMany' | 'status' | 'seqsIn' | 'epochs'> &
+    Partial<Pick<Journal, 'catchUp'>>
   /** State of a transaction, where it is known better than by the journal. */
   readonly statusOf?: (seq: Seq) => TransactionState
   readonly clock: Clock
+  /** The newest transaction that may have reached main; left out: any. */
+  readonly sentThrough?: () => Seq
   /** Encoded images kept in memory; beyond it they are read from the journal when needed. Default 32 MiB. */
   readonly imageBytes?: number
 }
@@ -52,6 +56,7 @@ class PendingOverlay implements Overlay {
   /** The catalog that the names are for: a prepared statement does not outlive a change of its tables. */
   #namesVersion = ''
   #version: Seq = 0
+  #removals = 0
 
   constructor(options: OverlayOptions) {
     this.#options = options
@@ -82,6 +87,7 @@ class PendingOverlay implements Overlay {
   }
 
   #remove(seqs: readonly Seq[]): void {
+    this.#removals++
     const proven: Seq[] = []
     for (const seq of seqs) {
       const isHeld = this.#index.remove(seq)
@@ -154,20 +160,46 @@ class PendingOverlay implements Overlay {
     refuseBypass(plan, (table) => this.pendingRows(table) > 0, anyPending)
     const release = this.#pins.hold()
     try {
-      const view = {
-        index: this.#index,
-        readRecords: (seqs: readonly Seq[]) => this.#options.journal.getMany(seqs),
-        coverage: options.coverage,
-        floorsNow: () => this.#floorsFor(options.coverage),
-        floors: [],
-        epochs: this.#options.journal.epochs,
-        through: pin?.version,
-        held: this.#heldSeqs(),
-      }
-      return await runMergedRead(node, plan, values, view, (text) => this.#nameFor(plan, text))
+      const run = (view: ReadView) =>
+        runMergedRead(node, plan, values, view, (text) => this.#nameFor(plan, text))
+      const view = this.#view(options.coverage, pin?.version)
+      if (pin) return await run(view)
+      const again = () => inOneSnapshot(node, () => this.#caughtUp(() => run(this.#view(options.coverage))))
+      return await run({ ...view, overtaking: { again, isPossible: this.#isOvertaken } })
     } finally {
       release()
     }
+  }
+
+  #view(coverage: Coverage, through?: Seq): ReadView {
+    const { journal } = this.#options
+    return {
+      index: this.#index,
+      readRecords: (seqs) => journal.getMany(seqs),
+      coverage,
+      floorsNow: () => this.#floorsFor(coverage),
+      floors: [],
+      epochs: journal.epochs,
+      through,
+      held: this.#heldSeqs(),
+      momentNow: () => this.#moment(),
+    }
+  }
+
+  readonly #isOvertaken: Overtaking['isPossible'] = async (then, chosen) => {
+    if (chosen.length === 0) return false
+    const through = this.#options.sentThrough?.() ?? Number.POSITIVE_INFINITY
+    return await this.#caughtUp(async () => isOvertaken(this.#index, then, this.#moment(), through, chosen))
+  }
+
+  /** N23: what another process has recorded may have reached the node, too. */
+  async #caughtUp<Result>(work: () => Promise<Result>): Promise<Result> {
+    await this.#options.journal.catchUp?.()
+    return await work()
+  }
+
+  #moment(): OverlayMoment {
+    return { version: this.#version, removals: this.#removals }
   }
 
   /** The overlay's own floor rules: it may have risen since the caller looked. */

@@ -10,6 +10,7 @@ import type { PendingIndex } from './index/pending-index.ts'
 import type { PendingTable } from './index/pending-table.ts'
 import { movedFlag } from './index/slot-store.ts'
 import type { Coverage, MergedRead, NodeExecutor } from './overlay.ts'
+import type { ChosenRows, OverlayMoment, Overtaking } from './overtaking.ts'
 import { type Pruning, prune } from './prune.ts'
 import { type AggregateDifference, inexactColumn } from './sql/aggregate-difference.ts'
 import { hiddenKey, type ProofPlan } from './sql/merged-text.ts'
@@ -30,6 +31,10 @@ export interface ReadView {
   readonly through: Seq | undefined
   /** Transactions that main refused or holds back (N20). */
   readonly held: ReadonlySet<Seq>
+  /** Where the overlay stands at this moment. */
+  readonly momentNow: () => OverlayMoment
+  /** Left out where the node's snapshot is older than the view. */
+  readonly overtaking?: Overtaking
 }
 
 /** Statements that carry more are planned anew each time, with the size of what they carry (E14). */
@@ -61,13 +66,16 @@ export async function runMergedRead(
   nameFor: (text: string) => string | undefined,
 ): Promise<MergedRead> {
   const forced = new Set<number>()
+  const { overtaking } = firstView
   let isExact = true
   for (let round = 0; ; round++) {
     const view = { ...firstView, floors: firstView.floorsNow() }
+    const moment = view.momentNow()
     const prepared = prepare(plan, values, view, forced, round < maximumRounds)
     if (!(await complete(prepared, view))) continue
     const difference = isExact ? differenceFor(plan, prepared) : undefined
     const read = await run(node, plan, values, view, prepared, difference, nameFor)
+    if (await overtaking?.isPossible(moment, chosenRows(prepared))) return await overtaking!.again()
     if (difference) {
       const exact = exactGroups(read, difference)
       if (exact) return exact
@@ -80,6 +88,13 @@ export async function runMergedRead(
     if (more.length === 0) return withoutKeys(read, optimistic)
     for (const slot of more) forced.add(slot)
   }
+}
+
+/** Where nothing is carried every row comes from one snapshot of the node. */
+function chosenRows({ parts }: Prepared): readonly ChosenRows[] {
+  return parts
+    .filter(({ carry }) => !carry.isEmpty)
+    .map(({ table, collection }) => ({ tableId: table.id, slots: collection.taken }))
 }
 
 /** False when the statement has to start over, because a table's rows travel in another form from now on. */

@@ -11,6 +11,7 @@ import { DependencyIndex } from '../transaction/dependency-index.ts'
 import { CatalogSource } from './catalog-source.ts'
 import { NodePool } from './node-pool.ts'
 import { RunningSite } from './running-site.ts'
+import { SentMark } from './sent-mark.ts'
 import type { Site, SiteDatabase, SiteOptions } from './site-api.ts'
 import { type SiteSettings, siteSettings } from './site-settings.ts'
 
@@ -79,11 +80,13 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     return journal
   }
   const dependencies = new DependencyIndex()
+  const sent = new SentMark()
   const overlay = createOverlay({
     catalog: () => catalog.current,
     journal: lateJournal(opened),
     statusOf: (seq) => opened().status(seq).state,
     clock,
+    sentThrough: () => sent.through,
   })
   const lmdb = await openLmdbJournal({
     path: join(settings.journalPath, 'lmdb'),
@@ -95,7 +98,7 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     },
   })
   journal = seams.journal?.(lmdb) ?? lmdb
-  return { journal, overlay, dependencies }
+  return { journal, overlay, dependencies, sent }
 }
 
 /** The overlay is filled while the journal is being opened, and asks it only afterwards. */

@@ -89,8 +89,9 @@ export class SiteEngine {
   }
 
   #makeApplier(): Applier {
-    const { overlay, main } = this.#parts
+    const { overlay, main, sent } = this.#parts
     return siteApplier(this.#parts, {
+      onSend: (newest) => sent.note(newest),
       onStatus: (changes) => {
         this.#news.changed(changes)
         this.#confirmer.wake()

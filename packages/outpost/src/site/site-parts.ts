@@ -5,6 +5,7 @@ import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import type { NodePool } from './node-pool.ts'
 import type { SiteSeams } from './open-site.ts'
+import type { SentMark } from './sent-mark.ts'
 import type { SiteSettings } from './site-settings.ts'
 
 /** What a site is made of once everything it needs is open. */
@@ -19,5 +20,6 @@ export interface SiteParts {
   readonly journal: Journal
   readonly overlay: Overlay
   readonly dependencies: DependencyIndex
+  readonly sent: SentMark
   readonly seams: SiteSeams
 }
