@@ -19,14 +19,15 @@ describe('assertStorable', () => {
     [{ list: ['ok', { deep: '\udc00' }] }, 'text_refused'],
     [{ 'na\0me': 1 }, 'text_refused'],
     [{ size: Number.POSITIVE_INFINITY }, 'invalid_value'],
-    [{ name: '🔭 Ångström \u{10ffff}' }, undefined],
+    [JSON.parse('{"list":[{"__proto__":{}}]}'), 'unknown_column'],
+    [{ name: '🔭 Ångström \u{10ffff}', constructor: {} }, undefined],
   ])('P9: answers %j with %s', (body, code) => {
     expect(codeOf(body)).toBe(code)
   })
 
   it('P9: survives nesting without end', () => {
     const depth = 1_000_000
-    expect(codeOf(JSON.parse('['.repeat(depth) + ']'.repeat(depth)))).toBe('body_too_deep')
+    expect(codeOf(JSON.parse(`${'['.repeat(depth)}"\\u0000"${']'.repeat(depth)}`))).toBe('text_refused')
   })
 
   it('P9: agrees with the language about well-formed text', () => {

@@ -3,7 +3,7 @@ import { executedObsUnits, rawDataFiles as files } from '../resources/recorded-r
 import { instrumentModules } from '../resources/reference-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { bulkAnswer } from './answer-schema.ts'
-import { type BulkFilesBody, bulkFilesBody, type FileBody, fileBody } from './bodies.ts'
+import { type BulkFilesBody, bulkFilesBody, type FileBody, fileBody, maxBulkValues } from './bodies.ts'
 import { allChecked, type Checks, maxLookedUp, type Verdict } from './checks.ts'
 import { idOfStep, idsOf } from './ids.ts'
 import type { Selection } from './looks.ts'
@@ -37,17 +37,22 @@ export function fileRoutes({ app, site, looks, checks }: RecordingContext): void
     status: 201,
     answer: bulkAnswer,
   })
-  app.post<{ Body: BulkFilesBody }>(`/${files.path}/bulk`, { schema: bulk }, async (request, reply) => {
-    assertDistinct(request.body.files)
-    const transaction = site.transaction()
-    const rows = transaction.insertMany(files.table, request.body.files)
-    return record(site, request, reply, {
-      transaction,
-      status: 201,
-      body: { ids: rows.map(idOfStep), count: rows.length },
-      check: () => checkFiles(checks, findMany, request.body.files),
-    })
-  })
+  const config = { maxBodyValues: maxBulkValues }
+  app.post<{ Body: BulkFilesBody }>(
+    `/${files.path}/bulk`,
+    { schema: bulk, config },
+    async (request, reply) => {
+      assertDistinct(request.body.files)
+      const transaction = site.transaction()
+      const rows = transaction.insertMany(files.table, request.body.files)
+      return record(site, request, reply, {
+        transaction,
+        status: 201,
+        body: { ids: rows.map(idOfStep), count: rows.length },
+        check: () => checkFiles(checks, findMany, request.body.files),
+      })
+    },
+  )
 }
 
 /** Error: `duplicate_id`, when one call names a file or an id twice. */

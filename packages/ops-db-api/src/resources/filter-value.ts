@@ -2,8 +2,11 @@ import { isStorableText } from '../text-hygiene.ts'
 import type { ColumnKind } from './resource.ts'
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-const timestampPattern = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?$/
-const maxTextLength = 1_000
+/** Zones reach to 15:59; the year 0 is unknown to PostgreSQL. */
+const timestampPattern =
+  /^(?!0000)\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)?)?$/
+/** Longest text that a filter compares with, in UTF-16 units. */
+export const maxTextLength = 1_000
 const maxInt4 = 2_147_483_647
 const maxInt8 = 9_223_372_036_854_775_807n
 
@@ -17,7 +20,7 @@ export function isFilterValue(kind: ColumnKind, value: string): boolean {
     case 'bigint':
       return /^-?\d{1,19}$/.test(value) && BigInt(value) <= maxInt8 && BigInt(value) >= -maxInt8
     case 'number':
-      return /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(value) && Number.isFinite(Number(value))
+      return /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(value) && isWithinDouble(value)
     case 'boolean':
       return value === 'true' || value === 'false'
     case 'timestamp':
@@ -37,6 +40,12 @@ export function boundValue(kind: ColumnKind, value: string): string {
   if (kind !== 'timestamp') return value
   if (/([Zz]|[+-]\d\d(:?\d\d)?)$/.test(value.slice(10))) return value
   return value.length === 10 ? `${value} 00:00:00Z` : `${value}Z`
+}
+
+/** PostgreSQL refuses what is too large for a double, and what is too small to differ from 0. */
+function isWithinDouble(value: string): boolean {
+  const number = Number(value)
+  return Number.isFinite(number) && (number !== 0 || !/[1-9]/.test(value.replace(/e.*/i, '')))
 }
 
 /** `2024-02-31` matches the pattern and is no date: JavaScript rolls it over into March. */

@@ -1,7 +1,7 @@
 import { ProblemError } from 'outpost/fastify'
 import { serviceCodes } from '../service-codes.ts'
 import { type GivenCursor, readCursor } from './cursor.ts'
-import { boundValue, isFilterValue } from './filter-value.ts'
+import { boundValue, isFilterValue, maxTextLength } from './filter-value.ts'
 import type { ColumnKind, Resource } from './resource.ts'
 
 export type Comparison = 'eq' | 'gte' | 'lte' | 'gt' | 'lt' | 'in'
@@ -63,10 +63,14 @@ function filterOf(resource: Resource, name: string, value: string): Filter {
   if (!values.every((one) => isFilterValue(kind, one))) {
     throw new ProblemError(
       'invalid_value',
-      `${name} needs ${comparison === 'in' ? 'values' : 'a value'} of type ${kind}.`,
+      `${name} needs ${comparison === 'in' ? 'values' : 'a value'} of type ${kind}${limitOfText(kind)}.`,
     )
   }
   return { column, comparison, values: values.map((one) => boundValue(kind, one)) }
+}
+
+function limitOfText(kind: ColumnKind): string {
+  return kind === 'text' ? `, at most ${maxTextLength} characters long` : ''
 }
 
 function splitName(

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { opsDbMigrations } from '../migrations/migrations.ts'
 import { seedReferenceData } from '../reference/seed-reference-data.ts'
 import { type Cursor, wholeCursor, writeCursor } from './cursor.ts'
+import { boundValue, isFilterValue } from './filter-value.ts'
 import { listQuery } from './list-query.ts'
 import { countSql, pageSql, sortTextColumn } from './list-sql.ts'
 import { executedObsUnits as units } from './recorded-resources.ts'
@@ -103,6 +104,34 @@ describeEachPostgres('pages of a list', (version) => {
         },
       ),
       { numRuns: 60 },
+    )
+  })
+
+  it('P9: PostgreSQL takes every value that passes for a filter', async () => {
+    const upTo = (max: number, width = 2) => fc.nat(max).map((n) => String(n).padStart(width, '0'))
+    const zone = fc.constantFrom('', 'Z', '+00', '-15:59', '+1559', '+16', '+02:60')
+    const time = fc
+      .tuple(upTo(9_999, 4), upTo(13), upTo(32), upTo(24), upTo(60), upTo(60), zone)
+      .map(
+        ([year, month, day, hour, minute, second, zone]) =>
+          `${year}-${month}-${day}T${hour}:${minute}:${second}${zone}`,
+      )
+    const number = fc.tuple(fc.constantFrom('0', '-0.0', '4.9', '1'), fc.integer({ min: -999, max: 999 }))
+    const values = fc.oneof(
+      time.map((value) => ['timestamp', value, 'timestamptz'] as const),
+      number.map(([mantissa, power]) => ['number', `${mantissa}e${power}`, 'float8'] as const),
+      fc.bigInt().map((value) => ['integer', String(value), 'int4'] as const),
+      fc.bigInt().map((value) => ['bigint', String(value), 'int8'] as const),
+    )
+    await fc.assert(
+      fc.asyncProperty(values, async ([kind, value, type]) => {
+        fc.pre(isFilterValue(kind, value))
+        await client.query(`SELECT $1::${type}`, [boundValue(kind, value)])
+      }),
+      {
+        numRuns: 500,
+        examples: [[['number', '4.9e-324', 'float8']], [['timestamp', '0001-01-01', 'timestamptz']]],
+      },
     )
   })
 })

@@ -74,7 +74,7 @@ describe('P9: bad input gets a problem document and never reaches the site', () 
       422,
       'unknown_column',
     ],
-    ['__proto__', 'POST', start, '{"obs_unit_id":1,"__proto__":{"a":1}}', 400, 'malformed_json'],
+    ['__proto__', 'POST', start, '{"obs_unit_id":1,"__proto__":{"a":1}}', 422, 'unknown_column'],
     ['wrong type', 'POST', start, { obs_unit_id: '1' }, 422, 'invalid_value'],
     ['number for a text', 'POST', start, { obs_unit_id: 1, notes: 5 }, 422, 'invalid_value'],
     ['list for a body', 'POST', start, [], 422, 'invalid_value'],

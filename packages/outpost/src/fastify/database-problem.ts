@@ -69,7 +69,7 @@ export function databaseProblem(error: DatabaseError): Problem | undefined {
   const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
   const named = Object.entries(known).map(([name, value]) => `${name} ${String(value)}`)
   const where = named.length === 0 ? '' : ` (${named.join(', ')})`
-  return problemOf(code, `The database refused the write with SQLSTATE ${error.code}${where}.`, {
+  return problemOf(code, `The database refused the statement with SQLSTATE ${error.code}${where}.`, {
     details: { sqlstate: error.code, ...known },
   })
 }

@@ -56,8 +56,8 @@ function describe({ keyword, params, message }: ValidationFinding): string {
 
 function namesIn(params: ValidationFinding['params'], many: string, one: string): string[] {
   const list = params?.[many]
-  const names = Array.isArray(list) ? list : [params?.[one] ?? list]
-  return names.filter((name): name is string => typeof name === 'string').map((name) => name.slice(0, 64))
+  const names: unknown[] = Array.isArray(list) ? list.slice(0, maxItems) : [params?.[one] ?? list]
+  return names.filter((name) => typeof name === 'string').map((name) => name.slice(0, 64))
 }
 
 function dedupe(items: readonly Item[]): Item[] {
