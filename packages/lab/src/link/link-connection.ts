@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import type { Endpoint } from '../postgres/standby.ts'
 import type { LinkConditions } from './conditions.ts'
 import { Pipe, type PipeLine } from './pipe.ts'
+import { resetSocket } from './reset-socket.ts'
 
 export interface LinkConnectionOptions {
   readonly client: Socket
@@ -58,8 +59,8 @@ export class LinkConnection {
 
   /** Resets both ends and drops what is on its way. */
   reset(): void {
-    this.#options.client.resetAndDestroy()
-    this.#target?.resetAndDestroy()
+    resetSocket(this.#options.client)
+    if (this.#target) resetSocket(this.#target)
     this.#close()
   }
 

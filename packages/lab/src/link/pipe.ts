@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { LinkConditions } from './conditions.ts'
 import type { Pacer } from './pacer.ts'
+import { resetSocket } from './reset-socket.ts'
 
 /** At this many bytes on their way the source is told to wait; so a link never takes more memory than this a pipe. */
 const maxBufferedBytes = 8 * 1024 * 1024
@@ -151,7 +152,7 @@ export class Pipe {
         sink.end()
         return
       case 'reset':
-        sink.resetAndDestroy()
+        resetSocket(sink)
         return
     }
   }
