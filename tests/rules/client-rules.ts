@@ -68,6 +68,16 @@ export const clientRules: readonly Rule[] = [
         },
       },
       {
+        ensures: 'what this site ended stays ended when no database answers',
+        file: 'packages/ops-db-api/src/recording/executed-unit-routes.ts',
+        find: 'if (isUnitState(own?.status) && isUnitEnd(own.status)) assertUnitChange(own, change.status, end)',
+        replace: 'void own',
+        test: {
+          file: 'packages/ops-db-api/src/recording/silent-replica.pg.test.ts',
+          title: 'N22: what this site ended is not ended twice',
+        },
+      },
+      {
         ensures: 'an answer is kept seven days past the drop',
         file: `${outpost}/journal/lmdb/kept-answers.ts`,
         find: '7 * 24 * 60 * 60 * 1000',

@@ -136,9 +136,14 @@ async function changeUnit(
       const pending = await site.pendingRow(units.table, { id })
       if (pending?.row.status && isInForce(pending.state)) assertUnitChange(pending.row, change.status, end)
       const row = await checks.present(units, id)
-      if (row === undefined) return 'shape_only'
-      assertUnitChange(row, change.status, end)
-      return 'checked'
+      if (row !== undefined) {
+        assertUnitChange(row, change.status, end)
+        return 'checked'
+      }
+      // Nobody could look. Others may have moved the unit on since this site did, but not out of an end.
+      const own = await site.recentChanges(units.table, { id })
+      if (isUnitState(own?.status) && isUnitEnd(own.status)) assertUnitChange(own, change.status, end)
+      return 'shape_only'
     },
   })
 }

@@ -144,7 +144,12 @@ function finalizing({ site, checks }: RecordingContext, id: string, before: Pack
     body: { id, status: 'waiting', ...size },
     check: async (): Promise<Verdict> => {
       const row = await checks.present(packages, id)
-      if (row === undefined) return 'shape_only'
+      if (row === undefined) {
+        // Nobody could look; what this site finalized stays so.
+        const own = await site.recentChanges(packages.table, { id })
+        assertFinalizable({ id, finalized_at: own?.finalized_at }, undefined)
+        return 'shape_only'
+      }
       assertFinalizable(row, before)
       if (before === undefined) return 'shape_only'
       const now = await contentOf(checks, id)

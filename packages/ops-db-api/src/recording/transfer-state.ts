@@ -31,3 +31,8 @@ export function canChangeTransfer(from: TransferState, to: TransferState): boole
 export function isTransferState(value: unknown): value is TransferState {
   return transferStates.some((state) => state === value)
 }
+
+/** True for a state that nothing leads out of. */
+export function isTransferEnd(value: unknown): boolean {
+  return isTransferState(value) && transferTransitions[value].length === 0
+}

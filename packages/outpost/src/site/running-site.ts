@@ -123,6 +123,14 @@ export class RunningSite implements Site {
     return pending && { kind: pending.kind, row: pending.image, state: pending.state }
   }
 
+  async recentChanges(
+    table: TableName,
+    key: Readonly<Record<string, unknown>>,
+  ): Promise<TextRow | undefined> {
+    const found = resolveTable(this.catalog, table)
+    return await this.#engine.ownChanges.of(found, keyTexts(found, key))
+  }
+
   rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState {
     const found = resolveTable(this.catalog, table)
     return this.#parts.overlay.stateOf(found.name, keyTexts(found, key))

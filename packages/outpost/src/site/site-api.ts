@@ -164,6 +164,12 @@ export interface Site {
       }
     | undefined
   >
+  /**
+   * The columns that this site's own recent changes have set in a row, pending or confirmed long since, known without
+   * any database; refused ones do not count. Undefined when none is remembered: of the 50,000 rows changed last here,
+   * as far back as the journal retains. Others may have changed the row since.
+   */
+  recentChanges(table: TableName, key: Readonly<Record<string, unknown>>): Promise<TextRow | undefined>
   /** State of the row's newest pending transaction, `replicated` when there is none. */
   rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState
   /**

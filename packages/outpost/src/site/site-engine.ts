@@ -7,6 +7,7 @@ import type { Epoch } from '../transaction/transaction.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
 import { KnownLineage } from './known-lineage.ts'
 import { MergedReads } from './merged-reads.ts'
+import { OwnChanges } from './own-changes.ts'
 import { promotablePositions } from './promotable.ts'
 import { PutBack } from './put-back.ts'
 import { siteApplier } from './site-applier.ts'
@@ -31,6 +32,7 @@ export class SiteEngine {
   readonly waiters: StateWaiters
   readonly reads: MergedReads
   readonly applier: Applier
+  readonly ownChanges: OwnChanges
   readonly #parts: SiteParts
   readonly #lineage: KnownLineage
   readonly #news: StatusNews
@@ -42,6 +44,7 @@ export class SiteEngine {
   constructor(parts: SiteParts) {
     const { clock, journal } = parts
     this.#parts = parts
+    this.ownChanges = new OwnChanges({ journal, catalog: () => parts.catalog.current })
     this.facts = new SiteFacts(clock)
     this.waiters = new StateWaiters((seq) => journal.status(seq))
     this.#lineage = new KnownLineage(journal)
@@ -64,9 +67,11 @@ export class SiteEngine {
     journal.onDurable((records) => {
       overlay.fold(records)
       for (const record of records) dependencies.add(record)
+      this.ownChanges.add(records)
       this.applier.wake()
       this.#news.appended(records)
     })
+    this.ownChanges.start()
     this.applier.start()
     this.#confirmer.start()
     this.#retainer.start()
@@ -75,6 +80,7 @@ export class SiteEngine {
 
   async stop(): Promise<void> {
     await Promise.all([
+      this.ownChanges.stop(),
       this.applier.stop(),
       this.#confirmer.stop(),
       this.#retainer.stop(),

@@ -1,0 +1,152 @@
+import type { Journal } from '../journal/journal.ts'
+import type { Catalog, Table } from '../postgres/catalog.ts'
+import { hash64 } from '../transaction/hash64.ts'
+import type { Operation, TextRow } from '../transaction/operation.ts'
+import { rowKey } from '../transaction/row-key.ts'
+import type { TransactionState } from '../transaction/state.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
+
+export interface OwnChangesOptions {
+  readonly journal: Pick<Journal, 'catchUp' | 'getMany' | 'status' | 'firstSeq' | 'lastSeq'>
+  readonly catalog: () => Catalog
+  /** Rows remembered at most; the one changed longest ago goes first. Default 50,000. */
+  readonly rows?: number
+  /** Operations looked through at a start. Default 200,000. */
+  readonly operationsAtStart?: number
+}
+
+/** Changes remembered of one row. */
+const changesPerRow = 8
+/** Records read at once when the journal is looked through. */
+const chunkSize = 64
+
+/** Neither refused nor held back nor given up: main has them or will. */
+const inForce: ReadonlySet<TransactionState> = new Set(['buffered', 'applied', 'replicated', 'retained'])
+
+/**
+ * Which transactions changed a row, for the rows that this site changed last: so that what it acknowledged is known
+ * also after it left the overlay and while no database answers (N22). Only numbers are kept; the changes are read
+ * from the journal, which retains them, and so is the memory itself after a restart.
+ *
+ * Invariant: the seqs of a row are in descending order, and none of its changes between two of them is left out.
+ */
+export class OwnChanges {
+  readonly #options: OwnChangesOptions
+  readonly #hash = new Uint32Array(2)
+  /** By hash of the row's key; the row changed longest ago first. */
+  #seqs = new Map<number, readonly Seq[]>()
+  #remembered: Promise<void> = Promise.resolve()
+  #stopping = new AbortController()
+
+  constructor(options: OwnChangesOptions) {
+    this.#options = options
+  }
+
+  /** Rows remembered. */
+  get size(): number {
+    return this.#seqs.size
+  }
+
+  /** Reads back what the journal has, newest first, while others work. */
+  start(): void {
+    this.#remembered = this.#readBack(this.#options.journal.lastSeq)
+    // Told to those who ask.
+    this.#remembered.catch(() => undefined)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#remembered.catch(() => undefined)
+  }
+
+  /** New durable records, in order. */
+  add(records: readonly TransactionRecord[]): void {
+    for (const { seq, operations } of records) {
+      for (const hash of this.#changed(operations)) this.#put(hash, [seq, ...(this.#seqs.get(hash) ?? [])])
+    }
+  }
+
+  /**
+   * The columns that this site's changes of the row have set, of those that are in force; undefined when none is
+   * remembered. Waits, right after a restart, until the journal was looked through. Errors: those of the journal.
+   */
+  async of(table: Table, key: TextRow): Promise<TextRow | undefined> {
+    const { journal } = this.#options
+    await journal.catchUp()
+    await this.#remembered
+    const name = rowKey(table, key)
+    const seqs = name === undefined ? [] : (this.#seqs.get(this.#hashOf(name)) ?? [])
+    const records = await journal.getMany(seqs.filter((seq) => inForce.has(journal.status(seq).state)))
+    const operations = [...records].reverse().flatMap((record) => record.operations)
+    return foldChanges(operations.filter((operation) => nameOf(operation, table) === name))
+  }
+
+  async #readBack(newest: Seq): Promise<void> {
+    const { journal, operationsAtStart = 200_000 } = this.#options
+    const found = new Map<number, Seq[]>()
+    let left = operationsAtStart
+    for (let to = newest; to >= journal.firstSeq && left > 0 && found.size < this.#limit; to -= chunkSize) {
+      if (this.#stopping.signal.aborted) return
+      const seqs = Array.from({ length: Math.min(chunkSize, to) }, (_, index) => to - index)
+      for (const { seq, operations } of await journal.getMany(seqs)) {
+        left -= operations.length
+        for (const hash of this.#changed(operations)) found.set(hash, [...(found.get(hash) ?? []), seq])
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    this.#takeBack(found)
+  }
+
+  /** `found` has the newest first, and all of it is older than what was added meanwhile. */
+  #takeBack(found: ReadonlyMap<number, readonly Seq[]>): void {
+    const added = this.#seqs
+    this.#seqs = new Map()
+    for (const [hash, seqs] of [...found].reverse()) this.#put(hash, seqs)
+    for (const [hash, seqs] of added) this.#put(hash, [...seqs, ...(found.get(hash) ?? [])])
+  }
+
+  #put(hash: number, seqs: readonly Seq[]): void {
+    this.#seqs.delete(hash)
+    this.#seqs.set(hash, seqs.slice(0, changesPerRow))
+    if (this.#seqs.size <= this.#limit) return
+    const oldest = this.#seqs.keys().next().value
+    if (oldest !== undefined) this.#seqs.delete(oldest)
+  }
+
+  /** Hashes of the rows that these operations change; of an insert the row itself tells nothing that a check needs. */
+  #changed(operations: readonly Operation[]): ReadonlySet<number> {
+    const hashes = new Set<number>()
+    for (const operation of operations) {
+      const table = this.#options.catalog().tables.get(operation.table)
+      const name = table && nameOf(operation, table)
+      if (name !== undefined) hashes.add(this.#hashOf(name))
+    }
+    return hashes
+  }
+
+  /** 53 bits: a number that a Map takes as it is. Rows whose hashes meet only share the places of their seqs. */
+  #hashOf(name: string): number {
+    hash64(name, this.#hash)
+    return (this.#hash[0]! & 0x1fffff) * 0x100000000 + this.#hash[1]!
+  }
+
+  get #limit(): number {
+    return this.#options.rows ?? 50_000
+  }
+}
+
+/** The changed row's name; undefined for an insert, and for a row of another table. */
+function nameOf(operation: Operation, table: Table): string | undefined {
+  if (operation.kind === 'insert' || operation.table !== table.name) return undefined
+  return rowKey(table, operation.key)
+}
+
+/** Pure: operations on one row, oldest first. What was set before a delete is gone with the row. */
+function foldChanges(operations: readonly Operation[]): TextRow | undefined {
+  let set: TextRow | undefined
+  for (const operation of operations) {
+    if (operation.kind === 'update') set = { ...set, ...operation.set }
+    else set = undefined
+  }
+  return set
+}
