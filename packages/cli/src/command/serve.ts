@@ -32,24 +32,29 @@ export function addServeCommand(program: Command, context: CommandContext): void
       examples(['outpost serve', 'SITE_NAME=main SITE_TYPE=main PORT=8000 outpost serve']),
     )
     .action(async (options: ServeCommandOptions) => {
-      const stop = stopRequested(context)
+      const orphaned = parentIsGone()
       const go = options.waitForParent ? told(goMessage) : Promise.resolve()
       // Loaded here, because it takes longer than all other commands together.
       const { serve } = await import('@outpost/ops-db-api')
-      const next = await Promise.race([stop.then(() => 'stop' as const), go.then(() => 'go' as const)])
-      if (next === 'go') await serveUntil(stop, serve, options, context)
+      const next = await Promise.race([orphaned.then(() => 'stop' as const), go.then(() => 'go' as const)])
+      if (next === 'go') await serveUntil(orphaned, serve, options, context)
       if (process.connected) process.disconnect()
     })
 }
 
+/**
+ * Until the site serves, a signal ends the process at once, as it does any other: nothing was acknowledged yet, and a
+ * journal is made for a kill at any moment. A handler would not even run while a large journal is read.
+ */
 async function serveUntil(
-  stop: Promise<void>,
+  orphaned: Promise<void>,
   serve: typeof import('@outpost/ops-db-api').serve,
   options: ServeCommandOptions,
   context: CommandContext,
 ): Promise<void> {
   const configuration = loadConfiguration(await configurationSources(context))
   const service = await serve(configuration, { logLevel: options.logLevel, handlesSignals: false })
+  const stop = Promise.race([orphaned, signalled(context)])
   const ready = { url: service.url, pid: process.pid }
   context.stdout(
     options.json ? `${JSON.stringify(ready)}\n` : `Site listens on ${ready.url} (pid ${ready.pid}).\n`,
@@ -69,14 +74,18 @@ function told(expected: string): Promise<void> {
   })
 }
 
-/**
- * Resolves when the site is to stop: on a signal, or when the parent that started it over an IPC channel is gone.
- * Without the latter a kill of the parent would leave the site running for ever.
- */
-function stopRequested(context: CommandContext): Promise<void> {
+/** Resolves at the first signal that asks to stop. */
+function signalled(context: CommandContext): Promise<void> {
   const signal = context.stopSignal()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+/**
+ * Resolves when the parent that started the site over an IPC channel is gone. Without it a kill of the parent would
+ * leave the site running for ever.
+ */
+function parentIsGone(): Promise<void> {
   return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
     if (process.channel) process.once('disconnect', () => resolve())
   })
 }

@@ -7,6 +7,7 @@ import { TokenStore } from '../auth/token-store.ts'
 import type { Configuration } from '../configuration/configuration.ts'
 import { siteOptionsOf } from '../configuration/site-options.ts'
 import { buildServer } from './build-server.ts'
+import { isInMemory } from './memory-folder.ts'
 
 export interface ServeOptions {
   /** Level of the log on stderr. Default `info`. */
@@ -48,6 +49,7 @@ export async function serve(
     const site = await openSite(siteOptionsOf(configuration))
     opened.push(() => site.stop())
     opened.push(logEvents(site, log))
+    await warnOfMemory(configuration.journalPath ?? './journal', log)
     const tokens = await openTokens(site, configuration, log)
     opened.push(() => tokens.stop())
     const app = await buildServer({ site, tokens, logger: { level: logLevel, stream: pino.destination(2) } })
@@ -95,6 +97,12 @@ function logEvents(site: Site, log: Logger): Closing {
     if (event.kind === 'alarm') log.warn(event, event.message)
     else log.debug(event, `site: ${event.kind}`)
   }, kinds)
+}
+
+/** Not refused: a laptop's temporary folder often lies in memory, and there nobody counts on it. */
+async function warnOfMemory(journalPath: string, log: Logger): Promise<void> {
+  if (!(await isInMemory(journalPath))) return
+  log.warn({ journalPath }, 'the journal lies in memory: a power loss takes acknowledged writes away')
 }
 
 function openTokens(site: Site, configuration: Configuration, log: Logger): Promise<TokenStore> {

@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenMainSession } from '../applier/main-session.ts'
 import { type Clock, systemClock } from '../clock/clock.ts'
-import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
+import { assertWritable, makeJournalFolder } from '../journal/journal-folder.ts'
 import { openLmdbJournal } from '../journal/lmdb/open.ts'
 import { createOverlay } from '../overlay/create-overlay.ts'
 import { connectionConfig } from '../postgres/connection-config.ts'
@@ -43,6 +42,7 @@ export async function openSiteWith(options: SiteOptions, seams: SiteSeams): Prom
   const settings = siteSettings(options)
   const clock = seams.clock ?? systemClock
   await makeJournalFolder(settings.journalPath)
+  await assertWritable(settings.journalPath)
   const main = poolOf('main', settings.main, settings, clock)
   const replica = settings.local && poolOf('replica', settings.local, settings, clock)
   const watch = settings.local
@@ -58,18 +58,6 @@ export async function openSiteWith(options: SiteOptions, seams: SiteSeams): Prom
   } catch (error) {
     await Promise.all([main.stop(), replica?.stop(), watch.stop()])
     throw error
-  }
-}
-
-async function makeJournalFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true })
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new OutpostError('config_invalid', `The journal folder cannot be used: ${why}.`, {
-      hint: 'Set JOURNAL_PATH to a folder that the site may write to.',
-      cause,
-    })
   }
 }
 

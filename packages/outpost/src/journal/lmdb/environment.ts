@@ -1,8 +1,9 @@
-import { mkdir, open as openFile, stat } from 'node:fs/promises'
+import { open as openFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Database, RootDatabase, RootDatabaseOptions } from 'lmdb'
 import { isOutpostError, OutpostError } from '../../errors/outpost-error.ts'
 import type { IdempotentHit, StatusChange } from '../journal.ts'
+import { makeJournalFolder, unusableFolder } from '../journal-folder.ts'
 import { checkDataFile } from './data-file.ts'
 import { type EnvironmentSettings, productSettings } from './environment-settings.ts'
 import { FreeSpace } from './free-space.ts'
@@ -42,7 +43,7 @@ export async function openEnvironment(
   settings: EnvironmentSettings = productSettings,
 ): Promise<Environment> {
   const { open } = await loadLmdb()
-  const made = mode === 'write' ? await makeFolder(path) : undefined
+  const made = mode === 'write' ? await makeJournalFolder(path) : undefined
   await refuseNonFolder(path)
   checkDataFile(path)
   const space = new FreeSpace(path, settings.freeBytes)
@@ -91,36 +92,6 @@ function need<T>(database: T | undefined, path: string): T {
   return database
 }
 
-/** The topmost folder that had to be made, if any. */
-async function makeFolder(path: string): Promise<string | undefined> {
-  try {
-    return await makeFolders(resolve(path))
-  } catch (cause) {
-    throw pathError(path, cause)
-  }
-}
-
-/** Not `mkdir`'s own `recursive`: Node never comes back from a file system like /proc, which answers ENOENT. */
-async function makeFolders(path: string): Promise<string | undefined> {
-  const first = await tryMake(path)
-  if (first !== 'no_parent') return first === 'made' ? path : undefined
-  const top = await makeFolders(dirname(path))
-  if ((await tryMake(path)) === 'no_parent') throw new Error('the folder above it takes no folders')
-  return top ?? path
-}
-
-async function tryMake(path: string): Promise<'made' | 'exists' | 'no_parent'> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-    return 'made'
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return 'exists'
-    if (code === 'ENOENT' && dirname(path) !== path) return 'no_parent'
-    throw error
-  }
-}
-
 /** LMDB syncs its file but not the folder that names it: without this a power loss could take a new journal away. */
 async function syncFolders(path: string, made: string | undefined): Promise<void> {
   const top = made === undefined ? resolve(path) : dirname(resolve(made))
@@ -133,17 +104,9 @@ async function syncFolders(path: string, made: string | undefined): Promise<void
 
 async function refuseNonFolder(path: string): Promise<void> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw pathError(path, cause)
+    throw unusableFolder(path, cause)
   })
-  if (!found.isDirectory()) throw pathError(path, new Error('it is a file, not a folder'))
-}
-
-function pathError(path: string, cause: unknown): OutpostError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new OutpostError('config_invalid', `The journal cannot use the folder ${path}: ${reason}`, {
-    hint: 'Set JOURNAL_PATH to a folder that this user may write.',
-    cause,
-  })
+  if (!found.isDirectory()) throw unusableFolder(path, new Error('it is a file, not a folder'))
 }
 
 const permissionCodes: ReadonlySet<unknown> = new Set([1, 2, 13, 20, 30])
@@ -151,7 +114,7 @@ const permissionCodes: ReadonlySet<unknown> = new Set([1, 2, 13, 20, 30])
 function openError(path: string, cause: unknown): OutpostError {
   if (isOutpostError(cause)) return cause
   const code = (cause as { readonly code?: unknown }).code
-  if (permissionCodes.has(code)) return pathError(path, cause)
+  if (permissionCodes.has(code)) return unusableFolder(path, cause)
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new OutpostError('journal_corrupt', `The journal in ${path} cannot be opened: ${reason}`, { cause })
 }
