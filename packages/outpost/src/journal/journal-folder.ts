@@ -25,7 +25,9 @@ export async function assertWritable(path: string): Promise<void> {
     }
     await rm(probe)
   } catch (cause) {
-    throw unusableFolder(path, cause)
+    await rm(probe, { force: true }).catch(() => undefined)
+    // Of a full disk the journal itself tells, with what to do about it.
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw unusableFolder(path, cause)
   }
 }
 
