@@ -30,7 +30,7 @@ type WireTransaction = readonly [
 ]
 
 /** See `migrations/004-apply.ts` for the meaning of the letters; they are short because the link may be 10 kB/s. */
-interface WireGroup {
+export interface WireGroup {
   readonly e: number
   readonly d: readonly Seq[]
   readonly s?: true
@@ -64,28 +64,19 @@ export function planBatch(
   rules: (table: TableName) => TableRules,
   limits: PlanLimits = defaultPlanLimits,
 ): BatchPlan {
-  const wire = new WireBatchBuilder()
-  const groups: (readonly Seq[])[] = []
-  let open: OpenGroup | undefined
-  const close = () => {
-    if (open === undefined) return
-    wire.add(open)
-    groups.push(open.transactions.map((transaction) => transaction.seq))
-    open = undefined
-  }
-  for (const transaction of transactions) {
-    const footprints = transaction.operations.map((operation) =>
-      footprintOf(operation, rules(operation.table)),
-    )
-    const isAlone = footprints.some((footprint) => footprint.kind === 'alone')
-    if (open !== undefined && !fits(open, transaction, isAlone, limits)) close()
-    open ??= { epoch: transaction.epoch, isAlone, transactions: [], footprints: [], operations: 0 }
-    open.transactions.push(transaction)
-    open.footprints.push(footprints)
-    open.operations += transaction.operations.length
-  }
-  close()
-  return { wire: wire.finish(), groups }
+  const wireGroups: WireGroup[] = []
+  const planner = new BatchPlanner(rules, limits, (group) => wireGroups.push(group))
+  for (const transaction of transactions) planner.add(transaction)
+  const { epochs, shapes, groups } = planner.finish()
+  return { wire: { epochs, shapes, groups: wireGroups }, groups }
+}
+
+/** What the groups of one payload refer to by number. */
+export interface PlanFrame {
+  readonly epochs: readonly Epoch[]
+  readonly shapes: readonly Shape[]
+  /** Seqs of each group in the order sent. */
+  readonly groups: readonly (readonly Seq[])[]
 }
 
 interface OpenGroup {
@@ -96,44 +87,64 @@ interface OpenGroup {
   operations: number
 }
 
-function fits(
-  open: OpenGroup,
-  transaction: PlannedTransaction,
-  isAlone: boolean,
-  limits: PlanLimits,
-): boolean {
-  return (
-    open.epoch === transaction.epoch &&
-    open.isAlone === isAlone &&
-    open.transactions.length < limits.maxGroupTransactions &&
-    open.operations + transaction.operations.length <= limits.maxGroupOperations
-  )
-}
-
-class WireBatchBuilder {
+/** Takes transactions in journal order and hands out each group of the payload as soon as it is complete. */
+export class BatchPlanner {
+  readonly #rules: (table: TableName) => TableRules
+  readonly #limits: PlanLimits
+  readonly #onGroup: (group: WireGroup) => void
   readonly #epochs: Epoch[] = []
   readonly #shapes: Shape[] = []
   readonly #shapeNumbers = new Map<string, number>()
-  readonly #groups: WireGroup[] = []
+  readonly #groups: (readonly Seq[])[] = []
+  #open: OpenGroup | undefined
 
-  add(group: OpenGroup): void {
+  constructor(
+    rules: (table: TableName) => TableRules,
+    limits: PlanLimits,
+    onGroup: (group: WireGroup) => void,
+  ) {
+    this.#rules = rules
+    this.#limits = limits
+    this.#onGroup = onGroup
+  }
+
+  add(transaction: PlannedTransaction): void {
+    const footprints = transaction.operations.map((operation) =>
+      footprintOf(operation, this.#rules(operation.table)),
+    )
+    const isAlone = footprints.some((footprint) => footprint.kind === 'alone')
+    if (this.#open !== undefined && !fits(this.#open, transaction, isAlone, this.#limits)) this.#close()
+    this.#open ??= { epoch: transaction.epoch, isAlone, transactions: [], footprints: [], operations: 0 }
+    this.#open.transactions.push(transaction)
+    this.#open.footprints.push(footprints)
+    this.#open.operations += transaction.operations.length
+  }
+
+  /** Hands out the last group; nothing may be added behind it. */
+  finish(): PlanFrame {
+    this.#close()
+    return { epochs: this.#epochs, shapes: this.#shapes, groups: this.#groups }
+  }
+
+  #close(): void {
+    const group = this.#open
+    if (group === undefined) return
+    this.#open = undefined
     const plan = new GroupPlan()
     const transactions = group.transactions.map((transaction, index) =>
       this.#transaction(transaction, group.footprints[index]!, plan),
     )
-    const own = new Set(group.transactions.map((transaction) => transaction.seq))
+    const seqs = group.transactions.map((transaction) => transaction.seq)
+    const own = new Set(seqs)
     const outside = new Set(group.transactions.flatMap((t) => t.dependsOn.filter((seq) => !own.has(seq))))
-    this.#groups.push({
+    this.#groups.push(seqs)
+    this.#onGroup({
       e: this.#epochNumber(group.epoch),
       d: [...outside],
       ...(group.isAlone ? { s: true as const } : {}),
       x: transactions,
       r: plan.runs.map((run) => [run.shape, run.rows] as const),
     })
-  }
-
-  finish(): WireBatch {
-    return { epochs: this.#epochs, shapes: this.#shapes, groups: this.#groups }
   }
 
   #transaction(
@@ -161,10 +172,25 @@ class WireBatchBuilder {
 
   #shapeNumber(operation: Operation): number {
     const shape = shapeOf(operation)
-    const name = `${shape.kind} ${shape.table} ${JSON.stringify([shape.key, shape.columns])}`
+    // No identifier of PostgreSQL holds a NUL, so that no two shapes share a name.
+    const name = `${shape.kind} ${shape.table}\0${shape.key.join('\0')}\0\0${shape.columns.join('\0')}`
     const known = this.#shapeNumbers.get(name)
     if (known !== undefined) return known
     this.#shapeNumbers.set(name, this.#shapes.length)
     return this.#shapes.push(shape) - 1
   }
+}
+
+function fits(
+  open: OpenGroup,
+  transaction: PlannedTransaction,
+  isAlone: boolean,
+  limits: PlanLimits,
+): boolean {
+  return (
+    open.epoch === transaction.epoch &&
+    open.isAlone === isAlone &&
+    open.transactions.length < limits.maxGroupTransactions &&
+    open.operations + transaction.operations.length <= limits.maxGroupOperations
+  )
 }
