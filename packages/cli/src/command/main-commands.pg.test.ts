@@ -30,6 +30,19 @@ describeEachPostgres('commands on main', (pg) => {
     return { code: await run(argv, context), ...written }
   }
 
+  it.each([
+    ['token create', ['token', 'create', '--name', 'early', '--scopes', 'read']],
+    ['site grant', ['site', 'grant', 'far', '--role', 'postgres_like']],
+  ])('%s: says that main is not migrated yet', async (_name, argv) => {
+    await server().query('DROP ROLE IF EXISTS postgres_like')
+    await server().query('CREATE ROLE postgres_like LOGIN')
+    expect(await outpost([...argv, '--json'])).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining('"code":"not_migrated"'),
+      stderr: expect.stringMatching(/^error: Main at .* lacks the schema: .*\nhint: Run `outpost migrate`/m),
+    })
+  })
+
   it('migrate: says what it would install, installs it, and has nothing to do the second time', async () => {
     const plan = await outpost(['migrate', '--dry-run', '--json'])
     expect(plan.code).toBe(0)
@@ -95,6 +108,41 @@ describeEachPostgres('commands on main', (pg) => {
     expect(await may('executed_obs_unit', 'INSERT')).toBe(true)
     expect(await may('api_token', 'SELECT')).toBe(true)
     expect(await may('api_token', 'INSERT')).toBe(false)
+  })
+
+  it.each([
+    ['a superuser', 'CREATE ROLE unsafe LOGIN SUPERUSER', /is a superuser or a member of one\./],
+    [
+      'a member of a superuser',
+      'CREATE ROLE unsafe LOGIN; GRANT postgres TO unsafe',
+      /is a superuser or a member/,
+    ],
+    ['BYPASSRLS', 'CREATE ROLE unsafe LOGIN BYPASSRLS', /bypasses row-level security \(BYPASSRLS\)\./],
+    ['CREATEROLE', 'CREATE ROLE unsafe LOGIN CREATEROLE', /may make roles \(CREATEROLE\)\./],
+    [
+      'an owner',
+      'CREATE ROLE unsafe LOGIN; CREATE TABLE owned (); ALTER TABLE owned OWNER TO unsafe',
+      /owns owned\./,
+    ],
+  ])('P10: site grant refuses %s as the role of a site, and changes nothing', async (_name, sql, reason) => {
+    await server().query(sql)
+    try {
+      const { code, stderr } = await outpost(['site', 'grant', 'unsafe-site', '--role', 'unsafe'])
+      expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(reason) })
+      expect(stderr).toContain('hint: Make a role for the site alone')
+      expect(await server().query("SELECT FROM outpost.site WHERE name = 'unsafe-site'")).toEqual([])
+    } finally {
+      await server().query('DROP TABLE IF EXISTS owned; DROP ROLE unsafe')
+    }
+  })
+
+  it('token create: says when the role may not do it', async () => {
+    expect(
+      await outpost(['token', 'create', '--name', 'x', '--scopes', 'read'], { MAIN_DB_USER: 'far_site' }),
+    ).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: The role "far_site" may not do this on main/m),
+    })
   })
 
   it('site grant: names a role that there is not', async () => {

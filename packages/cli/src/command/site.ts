@@ -12,7 +12,12 @@ export function addSiteCommands(program: Command, context: CommandContext): void
     .command('grant')
     .description('Register a site on main (MAIN_DB_*) and give its database role the least that it needs.')
     .argument('<name>', 'name of the site: its SITE_NAME')
-    .addOption(new Option('--role <role>', 'its login role on main, not a superuser').makeOptionMandatory())
+    .addOption(
+      new Option(
+        '--role <role>',
+        'its login role on main: no superuser, no owner of tables',
+      ).makeOptionMandatory(),
+    )
     .addOption(jsonOption())
     .addHelpText('after', examples(['outpost site grant observatory --role outpost_observatory']))
     .action(async (name: string, options: { readonly role: string; readonly json?: boolean }) => {

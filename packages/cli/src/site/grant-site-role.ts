@@ -7,14 +7,12 @@ const readOnlyTables = ['user', 'role', 'api_token'] as const
 
 /**
  * Registers a site on main and gives its role what it needs: its own rows of the ledger, to write the service's
- * tables, and to read the rest. Returns the tables that it may write. Error: `usage_invalid` for an unknown role.
+ * tables, and to read the rest. Returns the tables that it may write. Errors: `usage_invalid` for an unknown role,
+ * `role_unsafe`.
  */
 export async function grantSiteRole(client: Client, site: string, role: string): Promise<readonly string[]> {
-  const known = await client.query<{ rolsuper: boolean }>(
-    'SELECT rolsuper FROM pg_roles WHERE rolname = $1',
-    [role],
-  )
-  if (known.rows.length === 0) {
+  const known = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role])
+  if (known.rowCount === 0) {
     throw new OutpostError('usage_invalid', `Main has no role ${JSON.stringify(role)}.`, {
       hint: `Make it first: CREATE ROLE ${client.escapeIdentifier(role)} LOGIN PASSWORD '…'`,
     })

@@ -12,7 +12,7 @@ const notNeeded = { SITE_NAME: 'main', SITE_TYPE: 'main', SECRET_KEY: 'not neede
 
 /**
  * Connects to main as the settings say (`MAIN_DB_*`), directly or through a session-mode pooler, and ends the
- * connection afterwards. Errors: `config_invalid`, `main_unreachable`.
+ * connection afterwards. Errors: `config_invalid`, `main_unreachable`, `not_migrated`.
  */
 export async function withMain<Result>(
   context: CommandContext,
@@ -20,7 +20,14 @@ export async function withMain<Result>(
 ): Promise<Result> {
   const sources = await configurationSources(context)
   const database = databaseOf(loadConfiguration({ ...sources, env: { ...sources.env, ...notNeeded } }).main)
-  return withClient(clientConfig(database), use, (cause) => connectionError(database, cause))
+  const explained = async (client: Client) => {
+    try {
+      return await use(client)
+    } catch (error) {
+      throw statementError(database, error)
+    }
+  }
+  return withClient(clientConfig(database), explained, (cause) => connectionError(database, cause))
 }
 
 /** Opens one connection, hands it over and ends it. */
@@ -72,4 +79,34 @@ function connectionError({ host, port, user, database }: SiteDatabase, cause: un
     hint: 'Check MAIN_DB_HOST and MAIN_DB_PORT, and whether the server runs.',
     cause,
   })
+}
+
+/** What an error of a statement says about main or the role; any other error stays as it is. */
+function statementError({ host, port, user, database }: SiteDatabase, error: unknown): unknown {
+  const place = `${host}:${port}/${database}`
+  if (!(error instanceof DatabaseError)) return error
+  switch (error.code) {
+    case '42P01':
+    case '3F000':
+    case '42883':
+      return new OutpostError('not_migrated', `Main at ${place} lacks the schema: ${error.message}.`, {
+        cause: error,
+      })
+    case '42501':
+      return new OutpostError(
+        'config_invalid',
+        `The role "${user}" may not do this on main: ${error.message}.`,
+        {
+          hint: 'Set MAIN_DB_USER to the owner of the database for this command.',
+          cause: error,
+        },
+      )
+    case '25006':
+      return new OutpostError('config_invalid', `The server at ${place} is a replica: ${error.message}.`, {
+        hint: 'Set MAIN_DB_HOST and MAIN_DB_PORT to main.',
+        cause: error,
+      })
+    default:
+      return error
+  }
 }

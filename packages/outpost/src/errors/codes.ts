@@ -149,6 +149,12 @@ export const errorCodes = {
     'Migrations were started on a server in recovery.',
     'Run them on main; the replica follows by itself.',
   ),
+  role_unsafe: entry(
+    409,
+    4,
+    "A role that was to be a site's could do more than record for that site.",
+    'Make a role for the site alone: `CREATE ROLE … LOGIN PASSWORD …`, not a superuser, without BYPASSRLS and CREATEROLE, and owning no table.',
+  ),
   epoch_fenced: entry(
     500,
     4,

@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg'
+import { refuseUnsafeRole } from './site-role.ts'
 
 export interface SiteGrant {
-  /** An existing login role, not a superuser. */
+  /** An existing login role that owns no table and is bound by row-level security. */
   readonly role: string
   readonly site: string
   /** Tables that the site records to, as SQL writes them (`public.raw_data_file`). */
@@ -14,13 +15,14 @@ const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
  * Registers a site on main and gives its role the least that it needs: its own ledger, epoch and heartbeat rows
  * (row-level security compares `outpost.site.role_name`) and the named tables. Run by the owner of the schema;
  * repeating it is safe. The role also gets time-outs that notice a client that is gone (N8), and no JIT, which takes
- * seconds to compile a large merged read.
+ * seconds to compile a large merged read. Error: `role_unsafe`.
  *
  * @example
  * await grantSite(client, { role: 'observatory', site: 'observatory', tables: ['public.raw_data_file'] })
  */
 export async function grantSite(client: ClientBase, grant: SiteGrant): Promise<void> {
   const role = quote(grant.role)
+  await refuseUnsafeRole(client, grant.role)
   await client.query('BEGIN')
   try {
     await client.query(
