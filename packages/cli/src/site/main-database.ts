@@ -85,7 +85,7 @@ function connectionError({ host, port, user, database }: SiteDatabase, cause: un
 function statementError({ host, port, user, database }: SiteDatabase, error: unknown): unknown {
   const place = `${host}:${port}/${database}`
   if (!(error instanceof DatabaseError)) return error
-  switch (error.code) {
+  switch (error.code ?? '') {
     case '42P01':
     case '3F000':
     case '42883':
