@@ -4,7 +4,7 @@ import { instrumentModules } from '../resources/reference-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { bulkAnswer } from './answer-schema.ts'
 import { type BulkFilesBody, bulkFilesBody, type FileBody, fileBody, maxBulkValues } from './bodies.ts'
-import { allChecked, type Checks, maxLookedUp, type Verdict } from './checks.ts'
+import { allChecked, type Checks, maxLookedUp, numbered, type Verdict } from './checks.ts'
 import { idOfStep, idsOf } from './ids.ts'
 import type { Selection } from './looks.ts'
 import { record } from './record.ts'
@@ -95,18 +95,31 @@ interface Place {
 
 type FindFiles = (places: readonly Place[]) => Promise<readonly Record<string, unknown>[] | undefined>
 
-/** Files of these units and modules with these names; the caller picks the places that it asked for. */
+/**
+ * Files of these units and modules with these names; the caller picks the places that it asked for. Lists, and not
+ * arrays, in few lengths: then PostgreSQL keeps one plan for each, where it would plan an array anew every time.
+ */
 function filesAt(places: readonly Place[]): Selection {
-  const distinct = <Value>(values: readonly Value[]) => [...new Set(values)]
+  const units = distinct(places.map(({ unit }) => unit))
+  const modules = distinct(places.map(({ module }) => module))
+  const names = distinct(places.map(({ name }) => name))
+  const length = 2 ** Math.ceil(Math.log2(Math.max(units.length, modules.length, names.length)))
   return {
     sql: `SELECT executed_obs_unit_id, instrument_module_id, name FROM ${files.table}
-     WHERE executed_obs_unit_id = ANY($1::uuid[]) AND instrument_module_id = ANY($2::int[]) AND name = ANY($3::text[])`,
-    values: [
-      distinct(places.map(({ unit }) => unit)),
-      distinct(places.map(({ module }) => module)),
-      distinct(places.map(({ name }) => name)),
-    ],
+     WHERE executed_obs_unit_id IN (${numbered(1, length)})
+     AND instrument_module_id IN (${numbered(1 + length, length)})
+     AND name IN (${numbered(1 + 2 * length, length)})`,
+    values: [units, modules, names].flatMap((values) => padded(values, length)),
   }
+}
+
+function distinct<Value>(values: readonly Value[]): readonly Value[] {
+  return [...new Set(values)]
+}
+
+/** The first value again in the places that are left. */
+function padded(values: readonly unknown[], length: number): readonly unknown[] {
+  return Array.from({ length }, (_none, index) => values[index] ?? values[0])
 }
 
 /** A name is unique within a unit and module; without a module nothing forbids a second one. */
