@@ -66,6 +66,16 @@ export const identityRules: readonly Rule[] = [
         test: { file: applier, title: 'N2: a seq that stands for another transaction' },
       },
       {
+        ensures: 'each is looked for under the epoch that it stands under',
+        file: `${outpost}/journal/ledger-epoch.ts`,
+        find: 'journal.status(seq).epoch ?? epochOf(journal, seq)',
+        replace: 'epochOf(journal, seq)',
+        test: {
+          file: `${outpost}/site/site-rules.pg.test.ts`,
+          title: 'N2: what stands in the ledger under an epoch that was fenced',
+        },
+      },
+      {
         ensures: 'an epoch that ended on main may not write again',
         file: `${outpost}/ledger/migrations/002-hello.ts`,
         find: 'IF v_ended IS NOT NULL THEN',

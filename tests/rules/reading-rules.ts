@@ -57,7 +57,7 @@ export const readingRules: readonly Rule[] = [
       {
         ensures: 'what left late is proven too',
         file: `${outpost}/overlay/floor.ts`,
-        find: '[newest, ...this.#late.map((seq) => this.#point(seq))]',
+        find: '[newest, ...this.#late]',
         replace: '[newest]',
         test: { file: overlay, title: 'N17: a transaction taken out after a newer one' },
       },

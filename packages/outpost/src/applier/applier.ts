@@ -67,11 +67,6 @@ export class Applier {
     return this.#state
   }
 
-  /** The epoch under which a record of this epoch stands in the ledger. */
-  epochOf(epoch: string): string {
-    return this.#moves.current(epoch)
-  }
-
   start(): void {
     if (this.#running !== undefined) return
     this.#stopping = new AbortController()

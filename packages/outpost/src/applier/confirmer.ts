@@ -1,10 +1,10 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Journal, StatusChange } from '../journal/journal.ts'
+import { ledgerEpochOf } from '../journal/ledger-epoch.ts'
 import { compareLsn, parseLsn } from '../position/lsn.ts'
-import type { Epoch, Seq } from '../transaction/transaction.ts'
+import type { Seq } from '../transaction/transaction.ts'
 import { backoffMs } from './backoff.ts'
 import { noteReplicaUnder } from './carried-over.ts'
-import { epochBounds } from './epoch-moves.ts'
 import { type ConfirmedIsland, lookAtReplica, type ReplicaLook, type ReplicaQuery } from './replica-look.ts'
 import { seqRanges } from './seq-ranges.ts'
 
@@ -15,8 +15,6 @@ export interface ConfirmerOptions {
   readonly query: ReplicaQuery
   /** The current main's lineage and where it began; undefined before first contact: nothing is confirmed. */
   readonly lineage: () => { readonly id: string; readonly lsn: string } | undefined
-  /** Under which epoch a record of this epoch stands in the ledger; itself when left out (see `Applier.epochOf`). */
-  readonly epochOf?: (epoch: Epoch) => Epoch
   /** Between two looks while something is unconfirmed. Default 100. */
   readonly intervalMs?: number
   /** Between two looks when nothing waits, to learn of a replica that has gone or diverged. Default 1,000. */
@@ -35,6 +33,8 @@ export interface ConfirmerOptions {
  */
 export type ReplicaState = 'connected' | 'unreachable' | 'behind' | 'diverged'
 
+/** What a replica next door needs to replay what main has just told of. */
+const arrivalMs = 20
 /** Looked for at once; more follow in the next look. */
 const windowSize = 5_000
 
@@ -77,7 +77,7 @@ export class Confirmer {
     this.#running = undefined
   }
 
-  /** Something was applied on main. */
+  /** Something was applied on main: a long pause ends. While looks follow each other anyway, it changes nothing. */
   wake(): void {
     this.#isWoken = true
     this.#wakeup.abort()
@@ -86,13 +86,22 @@ export class Confirmer {
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       this.#isWoken = false
-      const pauseMs = await this.#lookOnce()
+      await this.#pause(await this.#lookOnce())
+    }
+  }
+
+  /** However often it is woken: a busy site must not keep its replica busy with looks. */
+  async #pause(ms: number): Promise<void> {
+    const { clock } = this.#options
+    if (ms <= this.#intervalMs) return await clock.sleep(ms, this.#stopping.signal)
+    if (!this.#isWoken) {
       this.#wakeup = new AbortController()
       if (this.#stopping.signal.aborted) return
-      // Being woken shortens the idle pause only: the replica needs a moment anyway.
-      const ms = this.#isWoken ? Math.min(pauseMs, this.#intervalMs) : pauseMs
-      await this.#options.clock.sleep(ms, this.#wakeup.signal)
+      await clock.sleep(ms - this.#intervalMs, this.#wakeup.signal)
     }
+    // The replica needs a moment until it has what has just been applied.
+    const rest = this.#isWoken ? Math.min(arrivalMs, this.#intervalMs) : this.#intervalMs
+    await clock.sleep(rest, this.#stopping.signal)
   }
 
   async #lookOnce(): Promise<number> {
@@ -120,7 +129,7 @@ export class Confirmer {
     const lineage = this.#options.lineage()
     if (lineage === undefined) return false
     const seqs = journal.seqsIn('applied', { limit: windowSize })
-    const epochs = new Set(seqs.length === 0 ? [] : this.#epochs(seqs[0]!, seqs.at(-1)!))
+    const epochs = new Set(seqs.map((seq) => ledgerEpochOf(journal, seq)))
     const look = await lookAtReplica(query, lineage.id, site, [...epochs], seqs[0] ?? 1, seqs.at(-1) ?? 0)
     if (!look.hasLineage) {
       this.#note(this.#isDiverged(look, lineage.lsn) ? 'diverged' : 'behind')
@@ -134,21 +143,11 @@ export class Confirmer {
     return confirmed.length === windowSize
   }
 
-  #epochs(from: Seq, to: Seq): readonly Epoch[] {
-    return epochBounds(this.#options.journal)
-      .filter((bound) => bound.from <= to && bound.to >= from)
-      .map(({ epoch }) => this.#options.epochOf?.(epoch) ?? epoch)
-  }
-
   #confirmedOf(seqs: readonly Seq[], islands: readonly ConfirmedIsland[]): readonly Seq[] {
     if (islands.length === 0) return []
-    const { journal, epochOf } = this.#options
-    const bounds = epochBounds(journal).map((bound) => ({
-      ...bound,
-      sent: epochOf?.(bound.epoch) ?? bound.epoch,
-    }))
+    const { journal } = this.#options
     return seqs.filter((seq) => {
-      const epoch = bounds.find((bound) => seq >= bound.from && seq <= bound.to)?.sent
+      const epoch = ledgerEpochOf(journal, seq)
       const { lineage } = journal.status(seq)
       return islands.some(
         (island) =>

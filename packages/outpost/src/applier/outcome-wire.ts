@@ -9,6 +9,8 @@ export interface WireOutcome {
   readonly o: OutcomeRun['outcome']
   readonly at?: string
   readonly lineage?: string
+  /** Of the ledger row, where that is not the group's. */
+  readonly epoch?: string
   readonly sqlstate?: string
   readonly constraint?: string
   readonly detail?: string
@@ -30,6 +32,7 @@ export function readOutcomes(
       outcome: wire.o,
       lineage: wire.lineage ?? lineage,
       ...(wire.at === undefined ? {} : { appliedAt: wire.at }),
+      ...(wire.epoch === undefined ? {} : { epoch: wire.epoch }),
       ...(wire.sqlstate === undefined ? {} : { sqlstate: wire.sqlstate }),
       ...(wire.constraint === undefined ? {} : { constraint: wire.constraint }),
       ...(wire.detail === undefined ? {} : { detail: wire.detail }),

@@ -1,6 +1,6 @@
 import type { StatusChange, TransactionStatus } from '../journal/journal.ts'
 import type { PlannedTransaction } from '../ledger/batch-plan.ts'
-import type { Seq } from '../transaction/transaction.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
 import type { OutcomeRun } from './main-session.ts'
 import { seqRanges } from './seq-ranges.ts'
 
@@ -14,8 +14,15 @@ export interface OutcomeEffects {
   readonly digestDifferent: readonly Seq[]
 }
 
-/** Pure: what the outcomes of one CALL change in the journal. Of skipped ones `blockedOf` says what becomes. */
-export function outcomeEffects(outcomes: readonly OutcomeRun[], position: string): OutcomeEffects {
+/**
+ * Pure: what the outcomes of one CALL change in the journal. Of skipped ones `blockedOf` says what becomes.
+ * `ledgerEpoch` names the epoch of a ledger row that does not stand under the transaction's own (N2).
+ */
+export function outcomeEffects(
+  outcomes: readonly OutcomeRun[],
+  position: string,
+  ledgerEpoch: (seq: Seq, run: OutcomeRun) => Epoch | undefined,
+): OutcomeEffects {
   const changes: StatusChange[] = []
   const rejected: Seq[] = []
   const waiting: { seq: Seq; run: OutcomeRun }[] = []
@@ -30,8 +37,10 @@ export function outcomeEffects(outcomes: readonly OutcomeRun[], position: string
     }
     if (run.outcome === 'applied') applied += run.seqs.length
     else rejected.push(...run.seqs)
-    const status = statusOf(run, position)
-    for (const { from, to } of seqRanges(run.seqs)) changes.push({ from, to, status })
+    for (const [epoch, seqs] of byEpoch(run, ledgerEpoch)) {
+      const status = { ...statusOf(run, position), ...(epoch !== undefined && { epoch }) }
+      for (const { from, to } of seqRanges(seqs)) changes.push({ from, to, status })
+    }
   }
   return { changes, applied, rejected, waiting, digestDifferent }
 }
@@ -56,6 +65,20 @@ export function blockedOf(
     dead.add(seq)
   }
   return blocked
+}
+
+function byEpoch(
+  run: OutcomeRun,
+  ledgerEpoch: (seq: Seq, run: OutcomeRun) => Epoch | undefined,
+): ReadonlyMap<Epoch | undefined, readonly Seq[]> {
+  const groups = new Map<Epoch | undefined, Seq[]>()
+  for (const seq of run.seqs) {
+    const epoch = ledgerEpoch(seq, run)
+    const group = groups.get(epoch)
+    if (group) group.push(seq)
+    else groups.set(epoch, [seq])
+  }
+  return groups
 }
 
 function statusOf(run: OutcomeRun, position: string): TransactionStatus {

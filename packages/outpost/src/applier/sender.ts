@@ -1,10 +1,11 @@
+import { epochOf } from '../journal/ledger-epoch.ts'
 import { planBatch } from '../ledger/batch-plan.ts'
-import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
+import type { Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { ApplierOptions } from './applier-options.ts'
 import { type Batch, BatchBuilder, type BatchFacts } from './batch.ts'
 import { afterFailure, afterSuccess, type BatchSize, batchLimits } from './batch-size.ts'
 import type { EpochMoves } from './epoch-moves.ts'
-import type { ApplyAnswer, LedgerPlace, MainSession, Streak } from './main-session.ts'
+import type { ApplyAnswer, LedgerPlace, MainSession, OutcomeRun, Streak } from './main-session.ts'
 import { blockedOf, outcomeEffects } from './outcomes.ts'
 import type { Parking } from './parking.ts'
 import { RedrivenWork } from './redriven-work.ts'
@@ -212,7 +213,9 @@ export class Sender {
   }
 
   async #book(batch: Batch, answer: Done, durationMs: number): Promise<void> {
-    const effects = outcomeEffects(answer.outcomes, answer.position)
+    const effects = outcomeEffects(answer.outcomes, answer.position, (seq, run) =>
+      this.#ledgerEpoch(seq, run),
+    )
     await this.#options.journal.setStatus(effects.changes)
     this.#streak = answer.streak
     this.#pausedBy = answer.pausedBy
@@ -247,6 +250,13 @@ export class Sender {
       position,
       pausedBy: answer.pausedBy,
     })
+  }
+
+  /** Undefined where the transaction stands under the epoch that it was recorded in. */
+  #ledgerEpoch(seq: Seq, run: OutcomeRun): Epoch | undefined {
+    const own = epochOf(this.#options.journal, seq)
+    const epoch = run.epoch ?? this.#moves.current(own)
+    return epoch === own ? undefined : epoch
   }
 
   #noteTold(batch: Batch, answer: Done): void {

@@ -15,6 +15,8 @@ export interface TransactionStatus {
   /** Applied on main, by main's clock (µs precision text of the ledger row is kept in the ledger itself). */
   readonly appliedAtMs?: number
   readonly replicatedAtMs?: number
+  /** Epoch of its ledger row where that is not the one it was recorded in (N2). */
+  readonly epoch?: Epoch
   /** Lineage under which main applied it (N4); a row of another lineage confirms nothing. */
   readonly lineage?: string
   /** Position after the commit that made it durable, as text `timeline/LSN`. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
+import { ledgerEpochOf } from '../journal/ledger-epoch.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
@@ -61,7 +62,7 @@ class PendingOverlay implements Overlay {
   constructor(options: OverlayOptions) {
     this.#options = options
     this.#index = new PendingIndex(options.catalog, options.imageBytes ?? defaultImageBytes)
-    this.#floor = new Floor(() => options.journal.epochs)
+    this.#floor = new Floor((seq) => ledgerEpochOf(options.journal, seq))
     this.#pins = new Pins(options.clock, (seqs) => this.#remove(seqs))
   }
 

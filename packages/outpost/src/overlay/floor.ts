@@ -1,4 +1,3 @@
-import type { EpochRange } from '../journal/journal.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 
 export interface FloorPoint {
@@ -16,30 +15,30 @@ const maximumLate = 16
  * that has the newest may still lack it.
  */
 export class Floor {
-  readonly #epochs: () => readonly EpochRange[]
-  /** Newest seq of each removal that raised the floor, ascending. */
-  #raised: Seq[] = []
-  #late: Seq[] = []
+  readonly #epochOf: (seq: Seq) => Epoch
+  /** The newest of each removal that raised the floor, ascending; kept as they stood in the ledger then. */
+  #raised: FloorPoint[] = []
+  #late: FloorPoint[] = []
 
-  constructor(epochs: () => readonly EpochRange[]) {
-    this.#epochs = epochs
+  /** `epochOf` says under which epoch a transaction stands in the ledger. */
+  constructor(epochOf: (seq: Seq) => Epoch) {
+    this.#epochOf = epochOf
   }
 
   get newest(): FloorPoint | undefined {
-    const seq = this.#raised.at(-1)
-    return seq === undefined ? undefined : this.#point(seq)
+    return this.#raised.at(-1)
   }
 
   /** Everything that a node must show: each alone is not enough. */
   get points(): readonly FloorPoint[] {
-    const newest = this.newest
-    return newest ? [newest, ...this.#late.map((seq) => this.#point(seq))] : []
+    const { newest } = this
+    return newest ? [newest, ...this.#late] : []
   }
 
   /** These were read as applied, in the order of their commits and later than all that were taken out before. */
   raise(seqs: readonly Seq[]): void {
     if (seqs.length === 0) return
-    const before = this.#raised.at(-1) ?? 0
+    const before = this.newest?.seq ?? 0
     let newest = before
     let late = this.#late
     for (const seq of seqs) {
@@ -47,11 +46,11 @@ export class Floor {
       if (seq > newest) {
         newest = seq
         late = []
-      } else if (seq < newest) late = [...late.slice(1 - maximumLate), seq]
+      } else if (seq < newest) late = [...late.slice(1 - maximumLate), this.#point(seq)]
     }
     this.#late = late
     if (newest === before) return
-    this.#raised.push(newest)
+    this.#raised.push(this.#point(newest))
     if (this.#raised.length > maximumRemembered) this.#raised.shift()
   }
 
@@ -59,13 +58,11 @@ export class Floor {
   fallBelow(seqs: readonly Seq[]): void {
     let oldest = Number.POSITIVE_INFINITY
     for (const seq of seqs) oldest = Math.min(oldest, seq)
-    this.#raised = this.#raised.filter((seq) => seq < oldest)
-    this.#late = this.#late.filter((seq) => seq < oldest)
+    this.#raised = this.#raised.filter(({ seq }) => seq < oldest)
+    this.#late = this.#late.filter(({ seq }) => seq < oldest)
   }
 
   #point(seq: Seq): FloorPoint {
-    let epoch = ''
-    for (const range of this.#epochs()) if (range.from <= seq) epoch = range.epoch
-    return { epoch, seq }
+    return { epoch: this.#epochOf(seq), seq }
   }
 }

@@ -2,7 +2,6 @@ import type pg from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Coverage, MergedRead, NodeExecutor, Overlay } from '../overlay/overlay.ts'
-import type { Epoch } from '../transaction/transaction.ts'
 import type { NodeName, NodePool } from './node-pool.ts'
 import type { ReadAnswer } from './site-api.ts'
 
@@ -17,8 +16,6 @@ export interface MergedReadsOptions {
   readonly lineage: () => string | undefined
   /** Puts everything retained over the nodes again (see `PutBack`). */
   readonly putBack: () => Promise<void>
-  /** Under which epoch a record of this epoch stands in the ledger. */
-  readonly ledgerEpoch: (epoch: Epoch) => Epoch
   /** Told when a node was found without the lineage row; the confirmer looks into it. */
   readonly onUncovered: (node: NodeName, what: 'lineage' | 'floor') => void
 }
@@ -128,8 +125,7 @@ export class MergedReads {
   #coverage(): Coverage {
     const { siteName, overlay } = this.#options
     const lineage = this.#options.lineage()
-    const newest = overlay.floor
-    const floor = newest && { epoch: this.#options.ledgerEpoch(newest.epoch), seq: newest.seq }
+    const { floor } = overlay
     return { site: siteName, ...(lineage && { lineage }), ...(floor && { floor }) }
   }
 

@@ -14,7 +14,6 @@ function confirmed(count: number) {
   const putBack = new PutBack({
     siteName: 's',
     journal: {
-      epoch,
       epochs: [{ epoch, from: 1 }],
       firstSeq: 1,
       status: () => ({ state: 'replicated', lineage }),
@@ -32,7 +31,6 @@ function confirmed(count: number) {
       },
     },
     lineage: () => lineage,
-    ledgerEpoch: (of) => of,
     query: () => {
       replica.looks += 1
       const islands = [{ epoch, lineage, from: 1, to: replica.shows }]

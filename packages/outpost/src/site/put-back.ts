@@ -1,17 +1,15 @@
 import { lookAtReplica, type ReplicaLook, type ReplicaQuery } from '../applier/replica-look.ts'
 import type { Journal } from '../journal/journal.ts'
+import { ledgerEpochOf } from '../journal/ledger-epoch.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { isPending } from '../transaction/state.ts'
-import type { Epoch, Seq } from '../transaction/transaction.ts'
-import { epochOf } from './site-tokens.ts'
+import type { Seq } from '../transaction/transaction.ts'
 
 export interface PutBackOptions {
   readonly siteName: string
-  readonly journal: Pick<Journal, 'epochs' | 'epoch' | 'firstSeq' | 'getMany' | 'seqsIn' | 'status'>
+  readonly journal: Pick<Journal, 'epochs' | 'firstSeq' | 'getMany' | 'seqsIn' | 'status'>
   readonly overlay: Pick<Overlay, 'putBack' | 'takeOut'>
   readonly lineage: () => string | undefined
-  /** Under which epoch a record of this epoch stands in the ledger. */
-  readonly ledgerEpoch: (epoch: Epoch) => Epoch
   readonly query: ReplicaQuery
 }
 
@@ -94,14 +92,14 @@ export class PutBack {
 
   /** One look at the replica; true when some are still to be found there. */
   async look(): Promise<boolean> {
-    const { journal, siteName, query, ledgerEpoch } = this.#options
+    const { journal, siteName, query } = this.#options
     const lineage = this.#options.lineage()
     if (this.#seqs.size === 0 || lineage === undefined || this.#working !== undefined) return false
     const seqs = this.#window()
     const first = seqs[0]
     const last = seqs.at(-1)
     if (first === undefined || last === undefined) return false
-    const epochs = [...new Set(seqs.map((seq) => ledgerEpoch(epochOf(journal, seq))))]
+    const epochs = [...new Set(seqs.map((seq) => ledgerEpochOf(journal, seq)))]
     const look = await lookAtReplica(query, lineage, siteName, epochs, first, last)
     // What is being put back meanwhile is elder than what was looked for.
     if (!look.hasLineage || this.#working !== undefined) return true
@@ -115,11 +113,11 @@ export class PutBack {
   }
 
   #isShown(seq: Seq, look: ReplicaLook): boolean {
-    const { journal, ledgerEpoch } = this.#options
+    const { journal } = this.#options
     const status = journal.status(seq)
     // The journal drops only what every node that matters has.
     if (status.state === 'gone') return true
-    const epoch = ledgerEpoch(epochOf(journal, seq))
+    const epoch = ledgerEpochOf(journal, seq)
     return look.islands.some(
       (island) =>
         island.epoch === epoch &&

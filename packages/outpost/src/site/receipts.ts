@@ -1,7 +1,8 @@
 import type { Journal } from '../journal/journal.ts'
+import { epochOf } from '../journal/ledger-epoch.ts'
 import type { Appended } from './appender.ts'
 import type { Receipt } from './site-api.ts'
-import { epochOf, type SiteTokens } from './site-tokens.ts'
+import type { SiteTokens } from './site-tokens.ts'
 import type { Milestone, StateWaiters } from './state-waiters.ts'
 
 export interface ReceiptContext {

@@ -3,7 +3,6 @@ import type { Applier } from '../applier/applier.ts'
 import type { LineageNews } from '../applier/applier-options.ts'
 import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
-import type { Epoch } from '../transaction/transaction.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
 import { KnownLineage } from './known-lineage.ts'
 import { MergedReads } from './merged-reads.ts'
@@ -139,14 +138,13 @@ export class SiteEngine {
 
   #makeConfirmer(): Confirmer {
     const { settings, journal, clock } = this.#parts
-    const { query, ledgerEpoch } = this.#ledgerView()
+    const { query } = this.#ledgerView()
     return new Confirmer({
       site: settings.name,
       journal,
       clock,
       query,
       lineage: () => this.#lineage.current,
-      epochOf: ledgerEpoch,
       intervalMs: settings.lsnCheckIntervalMs,
       onConfirmed: (seqs, changes) => {
         this.#putBack.confirmed(inCommitOrder(seqs, journal))
@@ -173,7 +171,6 @@ export class SiteEngine {
   #ledgerView() {
     return {
       lineage: () => this.#lineage.current?.id,
-      ledgerEpoch: (epoch: Epoch) => this.applier.epochOf(epoch),
       query: (sql: string, values: readonly unknown[]) => this.askReplica(sql, values),
     }
   }

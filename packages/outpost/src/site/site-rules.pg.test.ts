@@ -84,6 +84,34 @@ describeEachPostgres('a site between nodes that differ', (pg) => {
       what: 'the other replica answering',
     })
 
+  it('N2: what stands in the ledger under an epoch that was fenced, and what went under another, is confirmed and proven', async () => {
+    const [ledger] = await cluster.primary.query('SELECT epoch FROM outpost.ledger WHERE seq = 1')
+    toMain.cut()
+    const [second, third] = [await record('second'), await record('third')]
+    // A restored copy of the journal had used the third number before.
+    await cluster.primary.query(
+      `INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
+       VALUES (3, now(), now(), $1, gen_random_uuid(), gen_random_uuid(), 'observatory', 'applied', '')`,
+      [ledger!.epoch],
+    )
+    toMain.restore()
+    await Promise.all([second.replicated(), third.replicated()])
+    const rows = await cluster.primary.query(
+      'SELECT seq::int, epoch FROM outpost.ledger WHERE transaction_id = ANY ($1) ORDER BY seq',
+      [[second.transactionId, third.transactionId]],
+    )
+    expect(rows).toEqual([
+      { seq: 2, epoch: ledger!.epoch },
+      { seq: 3, epoch: expect.not.stringMatching(String(ledger!.epoch)) },
+    ])
+    const servedWithoutPuttingBack = { servedBy: 'replica', why: 'replica covers everything needed' }
+    expect(await site.read('SELECT name FROM unit')).toMatchObject(servedWithoutPuttingBack)
+    await site.stop()
+    await open()
+    expect(await site.read('SELECT name FROM unit')).toMatchObject(servedWithoutPuttingBack)
+    expect(await names()).toEqual(['first', 'second', 'third'])
+  })
+
   it('N17: what one replica had shown is not missed on another that lags', async () => {
     await cluster.standbys[1]!.query('SELECT pg_wal_replay_pause()')
     await (await record('confirmed')).replicated()

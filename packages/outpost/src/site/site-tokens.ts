@@ -1,4 +1,5 @@
 import type { Journal } from '../journal/journal.ts'
+import { epochOf, ledgerEpochOf } from '../journal/ledger-epoch.ts'
 import { emptyToken, type SeenRecord, type Token } from '../position/token.ts'
 import { TokenCodec } from '../position/token-codec.ts'
 import type { Seq } from '../transaction/transaction.ts'
@@ -18,7 +19,7 @@ export class SiteTokens {
 
   /** The token of a client that has seen this record. */
   forSeq(seq: Seq): string {
-    const seen = { site: this.#siteName, epoch: epochOf(this.#journal, seq), seq }
+    const seen = { site: this.#siteName, epoch: ledgerEpochOf(this.#journal, seq), seq }
     return this.#codec.encode({ ...emptyToken, seen: [seen] })
   }
 
@@ -42,12 +43,7 @@ export class SiteTokens {
 
   #isOwn(record: SeenRecord): boolean {
     if (record.site !== this.#siteName || record.seq > this.#journal.lastSeq) return false
-    return epochOf(this.#journal, record.seq) === record.epoch
+    const { epoch, seq } = record
+    return epoch === epochOf(this.#journal, seq) || epoch === ledgerEpochOf(this.#journal, seq)
   }
-}
-
-/** The epoch that a seq was given out in. */
-export function epochOf(journal: Pick<Journal, 'epoch' | 'epochs'>, seq: Seq): string {
-  const range = journal.epochs.findLast((candidate) => candidate.from <= seq)
-  return range?.epoch ?? journal.epoch
 }
