@@ -13,6 +13,7 @@ const transaction: TransactionDocument = {
   seq: 7,
   buffered_at: '2026-01-02T03:04:05.678Z',
   applied_at: null,
+  rejected_at: null,
   replicated_at: null,
   position: null,
   attempts: 0,
@@ -79,6 +80,13 @@ describe('renderTransactions', () => {
 })
 
 describe('renderTransaction', () => {
+  it('P12: says when main rejected it, not when it applied it', () => {
+    const rejected = { ...transaction, state: 'rejected', rejected_at: '2026-01-02T03:04:06.000Z' }
+    const text = renderTransaction(rejected)
+    expect(text).toMatch(/^rejected +2026-01-02T03:04:06.000Z$/m)
+    expect(text).not.toMatch(/^applied/m)
+  })
+
   it('lists the operations with quoted values', () => {
     const operations = [
       { kind: 'update', table: 'public.t', key: { id: '1' }, set: { note: 'a\u001b[2J', old: null } },

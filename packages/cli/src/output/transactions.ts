@@ -9,6 +9,7 @@ export interface TransactionDocument {
   readonly seq: number
   readonly buffered_at: string | null
   readonly applied_at: string | null
+  readonly rejected_at: string | null
   readonly replicated_at: string | null
   readonly position: string | null
   readonly attempts: number
@@ -68,12 +69,19 @@ export function renderTransaction(transaction: TransactionDocument): string {
     ['state', transaction.state],
     ['seq', `${transaction.seq} of epoch ${transaction.epoch}`],
     ['buffered', formatTime(transaction.buffered_at)],
-    ['applied', formatTime(transaction.applied_at)],
-    ['replicated', formatTime(transaction.replicated_at)],
+    ...outcomeFacts(transaction),
     ...optionalFacts(transaction),
   ])
   const operations = (transaction.operations ?? []).map((operation) => `  ${renderOperation(operation)}\n`)
   return `${facts}${operations.length > 0 ? `operations\n${operations.join('')}` : ''}`
+}
+
+function outcomeFacts(transaction: TransactionDocument): readonly (readonly [string, string])[] {
+  if (transaction.rejected_at !== null) return [['rejected', formatTime(transaction.rejected_at)]]
+  return [
+    ['applied', formatTime(transaction.applied_at)],
+    ['replicated', formatTime(transaction.replicated_at)],
+  ]
 }
 
 function optionalFacts(transaction: TransactionDocument): readonly (readonly [string, string])[] {

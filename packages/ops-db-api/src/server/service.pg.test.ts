@@ -414,9 +414,10 @@ describeEachPostgres('the service at two sites', (version) => {
     const listed = (await get('/transactions?state=rejected')).body.items.find(
       (item) => item.id === body.transaction_id,
     )
-    expect(listed?.rejection).toMatchObject({
-      sqlstate: '23505',
-      constraint: 'raw_data_file_name_key',
+    expect(listed).toMatchObject({
+      applied_at: null,
+      rejected_at: expect.any(String),
+      rejection: { sqlstate: '23505', constraint: 'raw_data_file_name_key' },
     })
   })
 

@@ -63,7 +63,7 @@ export interface ApplyCall {
 export interface OutcomeRun {
   readonly seqs: readonly Seq[]
   readonly outcome: 'applied' | 'rejected' | 'waiting' | 'parked'
-  /** Main's clock to the microsecond, as text; absent for what has no ledger row. */
+  /** When main applied or rejected it, by its clock to the microsecond, as text; absent for what has no ledger row. */
   readonly appliedAt?: string
   /** Lineage of the ledger row. */
   readonly lineage?: string

@@ -82,10 +82,12 @@ function byEpoch(
 }
 
 function statusOf(run: OutcomeRun, position: string): TransactionStatus {
+  const isApplied = run.outcome === 'applied'
+  const atMs = run.appliedAt === undefined ? undefined : Date.parse(run.appliedAt)
   return {
-    state: run.outcome === 'applied' ? 'applied' : 'rejected',
+    state: isApplied ? 'applied' : 'rejected',
     position,
-    ...(run.appliedAt === undefined ? {} : { appliedAtMs: Date.parse(run.appliedAt) }),
+    ...(atMs !== undefined && (isApplied ? { appliedAtMs: atMs } : { rejectedAtMs: atMs })),
     ...(run.lineage === undefined ? {} : { lineage: run.lineage }),
     ...(run.sqlstate === undefined ? {} : { sqlstate: run.sqlstate }),
     ...(run.constraint === undefined ? {} : { constraint: run.constraint }),

@@ -15,6 +15,7 @@ export function transactionDocument({ record, status }: TransactionView): Record
     seq: record.seq,
     buffered_at: isoOf(record.bufferedAtMs),
     applied_at: isoOf(status.appliedAtMs),
+    rejected_at: isoOf(status.rejectedAtMs),
     replicated_at: isoOf(status.replicatedAtMs),
     position: status.position ?? null,
     lineage: status.lineage ?? null,

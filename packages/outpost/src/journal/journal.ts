@@ -14,6 +14,8 @@ export interface TransactionStatus {
   readonly state: TransactionState
   /** Applied on main, by main's clock (µs precision text of the ledger row is kept in the ledger itself). */
   readonly appliedAtMs?: number
+  /** Refused by main, by main's clock. */
+  readonly rejectedAtMs?: number
   readonly replicatedAtMs?: number
   /** Epoch of its ledger row where that is not the one it was recorded in (N2). */
   readonly epoch?: Epoch
