@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { type BenchmarkOptions, sizeFor } from './benchmark.ts'
 import { NightRequests } from './night-requests.ts'
@@ -10,8 +11,8 @@ import { type Stage, withStage } from './stage.ts'
 import { median, percentile } from './statistics.ts'
 
 const sizes = {
-  full: { perSecond: 1_000, seconds: 20, warmUpSeconds: 5, rounds: 3 },
-  quick: { perSecond: 1_000, seconds: 6, warmUpSeconds: 3, rounds: 1 },
+  full: { perSecond: 1_000, seconds: 20, warmUpSeconds: 10, rounds: 3 },
+  quick: { perSecond: 1_000, seconds: 6, warmUpSeconds: 6, rounds: 1 },
   smoke: { perSecond: 100, seconds: 1, warmUpSeconds: 0.2, rounds: 1 },
 }
 
@@ -22,6 +23,8 @@ const sizes = {
 export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const size = sizeFor(scale, sizes)
   return await withStage(scale, { isLinked: false }, async (stage) => {
+    // Main stands for another machine: it gets what the site leaves of this one, and its new processes inherit that.
+    setPriority(stage.cluster.primary.pid!, constants.priority.PRIORITY_LOW)
     const empty = await startEmptyRoute(stage)
     const service = await startService(stage)
     await untilAnswering(service)
