@@ -2,7 +2,7 @@ import type { Site } from 'outpost'
 import { type ProblemCode, ProblemError } from 'outpost/fastify'
 import { rowOnMain } from '../resources/proven-row.ts'
 import { executedObsUnits } from '../resources/recorded-resources.ts'
-import type { Resource } from '../resources/resource.ts'
+import { anOf, type Resource } from '../resources/resource.ts'
 import { serviceCodes } from '../service-codes.ts'
 import type { KnownRows } from './known-rows.ts'
 import type { Looks, Presence } from './looks.ts'
@@ -120,7 +120,7 @@ export class Checks {
     if (rows.length > 0)
       throw new ProblemError(
         serviceCodes.id_taken,
-        `A ${resource.noun} with id ${String(rows[0]?.id)} is known already.`,
+        `There is ${anOf(resource)} with id ${String(rows[0]?.id)} already.`,
       )
     return 'checked'
   }

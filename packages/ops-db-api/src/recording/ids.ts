@@ -1,11 +1,11 @@
 import { ProblemError } from 'outpost/fastify'
 import { isFilterValue } from '../resources/filter-value.ts'
-import type { Resource } from '../resources/resource.ts'
+import { anOf, type Resource } from '../resources/resource.ts'
 
 /** An id of the path in its canonical form. Error: `invalid_value`. */
 export function uuidOf(text: string, resource: Resource): string {
   if (isFilterValue('uuid', text)) return text.toLowerCase()
-  throw new ProblemError('invalid_value', `The id of a ${resource.noun} is a UUID.`)
+  throw new ProblemError('invalid_value', `The id of ${anOf(resource)} is a UUID.`)
 }
 
 /** The ids that the client chose itself, in canonical form. */

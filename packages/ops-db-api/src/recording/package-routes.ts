@@ -5,6 +5,7 @@ import {
   rawDataPackages as packages,
 } from '../resources/recorded-resources.ts'
 import { serviceCodes } from '../service-codes.ts'
+import { finalizedAnswer } from './answer-schema.ts'
 import { finalizeBody, type PackageBody, packageBody } from './bodies.ts'
 import { allChecked, type Checks, type Verdict } from './checks.ts'
 import { idOfStep, idsOf, uuidOf } from './ids.ts'
@@ -97,6 +98,7 @@ function finalizeRoute(context: RecordingContext): void {
     summary: 'Finalize a package: its size is the sum of its files',
     body: finalizeBody,
     status: 200,
+    answer: finalizedAnswer,
   })
   context.app.put<{ Params: { id: string } }>(
     `/${packages.path}/:id/finalize`,

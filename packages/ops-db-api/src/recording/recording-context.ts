@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { type Clock, type Site, systemClock } from 'outpost'
 import { ProblemError } from 'outpost/fastify'
-import Type, { type TSchema } from 'typebox'
-import { documented } from '../documented.ts'
-import { answersOf, recordedAnswer } from './answer-schema.ts'
+import type { TSchema } from 'typebox'
+import { documented, writeHeaders } from '../documented.ts'
+import { recordedAnswer } from './answer-schema.ts'
 import { Checks } from './checks.ts'
 import { KnownRows } from './known-rows.ts'
 import { Looks } from './looks.ts'
@@ -40,15 +40,6 @@ export interface CriticalCall {
   readonly description?: string
 }
 
-const headers = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({
-      maxLength: 255,
-      description: 'Makes the request safe to repeat: the same key gets the same answer',
-    }),
-  ),
-})
-
 /** The schema of a critical call. */
 export function critical({
   tag,
@@ -58,12 +49,14 @@ export function critical({
   answer = recordedAnswer,
   description,
 }: CriticalCall): FastifySchema {
-  return documented(tag, `${summary} (critical: recorded also while main is away)`, {
+  const schema = {
     body,
-    headers,
-    response: answersOf(status, answer),
+    headers: writeHeaders,
+    response: { [status]: answer },
+    'x-critical': true,
     ...(description === undefined ? {} : { description }),
-  })
+  }
+  return documented(tag, `${summary} (critical: recorded also while main is away)`, schema)
 }
 
 /** Time that a client sent, cut to milliseconds in UTC, so that the pending row reads like the stored one. */

@@ -1,24 +1,16 @@
 import type { FastifySchema } from 'fastify'
-import Type, { type TSchema } from 'typebox'
-import { documented } from '../documented.ts'
-import type { ColumnKind, Resource } from './resource.ts'
-
-const schemas: Readonly<Record<ColumnKind, TSchema>> = {
-  uuid: Type.String({ format: 'uuid' }),
-  integer: Type.Integer(),
-  bigint: Type.Integer(),
-  number: Type.Number(),
-  text: Type.String(),
-  timestamp: Type.String({ format: 'date-time' }),
-  boolean: Type.Boolean(),
-  json: Type.Unknown(),
-}
+import Type from 'typebox'
+import { documented, readHeaders } from '../documented.ts'
+import type { Resource } from './resource.ts'
+import { columnSchemas, pageSchema } from './row-schema.ts'
 
 /** The OpenAPI description of a list; the parameters themselves are parsed by `list-query.ts`. */
 export function listSchema(resource: Resource): FastifySchema {
   const filters = Object.entries(resource.columns).filter(([, kind]) => kind !== 'json')
-  const byColumn = filters.map(([name, kind]) => [name, Type.Optional(schemas[kind])] as const)
+  const byColumn = filters.map(([name, kind]) => [name, Type.Optional(columnSchemas[kind])] as const)
   return documented(resource.path, `List: ${resource.noun}s, pending ones included`, {
+    headers: readHeaders,
+    response: { 200: pageSchema(resource) },
     querystring: Type.Object({
       ...Object.fromEntries(byColumn),
       sort: Type.Optional(

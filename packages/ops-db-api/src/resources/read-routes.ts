@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from 'outpost'
 import { outpostTokenOf, ProblemError } from 'outpost/fastify'
-import { documented } from '../documented.ts'
+import Type from 'typebox'
+import { documented, readHeaders } from '../documented.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { rowJson } from './column-json.ts'
 import { wholeCursor, writeCursor } from './cursor.ts'
@@ -10,7 +11,8 @@ import { type ListQuery, listQuery } from './list-query.ts'
 import { listSchema } from './list-schema.ts'
 import { countSql, pageSql, sortTextColumn } from './list-sql.ts'
 import { provenRow } from './proven-row.ts'
-import { idKind, type Resource } from './resource.ts'
+import { anOf, idKind, type Resource } from './resource.ts'
+import { columnSchemas, itemSchema } from './row-schema.ts'
 
 /** `GET /<resource>` and `GET /<resource>/{id}`: merged reads, each item with the state of its newest transaction. */
 export function readRoutes(app: FastifyInstance, site: Site, resource: Resource): void {
@@ -20,7 +22,11 @@ export function readRoutes(app: FastifyInstance, site: Site, resource: Resource)
     return readList(site, resource, query, token)
   })
 
-  const one = documented(resource.path, `One ${resource.noun} by id`)
+  const one = documented(resource.path, `One ${resource.noun} by id`, {
+    headers: readHeaders,
+    params: Type.Object({ id: columnSchemas[idKind(resource)] }),
+    response: { 200: itemSchema(resource) },
+  })
   app.get<{ Params: { id: string } }>(`/${resource.path}/:id`, { schema: one }, async (request) =>
     readOne(site, resource, request.params.id, outpostTokenOf(request)),
   )
@@ -44,7 +50,7 @@ export async function readList(site: Site, resource: Resource, query: ListQuery,
 /** One row by id. Errors: `not_found` where absence is proven, else `not_here_yet` (N21). */
 export async function readOne(site: Site, resource: Resource, id: string, token: string | undefined) {
   if (!isFilterValue(idKind(resource), id)) {
-    throw new ProblemError('invalid_value', `The id of a ${resource.noun} is of type ${idKind(resource)}.`)
+    throw new ProblemError('invalid_value', `The id of ${anOf(resource)} is of type ${idKind(resource)}.`)
   }
   const found = await provenRow(site, resource, id.toLowerCase(), token === undefined ? {} : { token })
   if (found === undefined)

@@ -2,19 +2,23 @@ import type { FastifyInstance } from 'fastify'
 import { isOutpostError, type Site } from 'outpost'
 import { ProblemError } from 'outpost/fastify'
 import Type, { type TSchema } from 'typebox'
-import { documented } from '../documented.ts'
+import { documented, writeHeaders } from '../documented.ts'
 import { idempotencyOfRequest } from '../recording/record.ts'
 import { serviceCodes } from '../service-codes.ts'
 import { rowJson } from './column-json.ts'
 import { isFilterValue } from './filter-value.ts'
 import type { ReferenceResource } from './reference-resources.ts'
+import { anOf } from './resource.ts'
+import { columnSchemas, rowSchema } from './row-schema.ts'
 
 type Body = Readonly<Record<string, string | number | boolean>>
 
 /** `POST /<resource>` and `PUT /<resource>/{id}`: written straight to main, with the Idempotency-Key in the same transaction (N5). */
 export function referenceRoutes(app: FastifyInstance, site: Site, resource: ReferenceResource): void {
-  const make = documented(resource.path, `Make a ${resource.noun} (needs main)`, {
+  const make = documented(resource.path, `Make ${anOf(resource)} (needs main)`, {
+    headers: writeHeaders,
     body: bodySchema(resource, true),
+    response: { 201: rowSchema(resource) },
   })
   app.post<{ Body: Body }>(`/${resource.path}`, { schema: make }, async (request, reply) => {
     const { text, values } = insertSql(resource, request.body)
@@ -25,8 +29,11 @@ export function referenceRoutes(app: FastifyInstance, site: Site, resource: Refe
     return reply.code(answer.status).send(answer.body)
   })
 
-  const change = documented(resource.path, `Change columns of a ${resource.noun} (needs main)`, {
+  const change = documented(resource.path, `Change columns of ${anOf(resource)} (needs main)`, {
+    headers: writeHeaders,
+    params: Type.Object({ id: columnSchemas.integer }),
     body: bodySchema(resource, false),
+    response: { 200: rowSchema(resource) },
   })
   app.put<{ Params: { id: string }; Body: Body }>(
     `/${resource.path}/:id`,
@@ -34,7 +41,7 @@ export function referenceRoutes(app: FastifyInstance, site: Site, resource: Refe
     async (request, reply) => {
       const { id } = request.params
       if (!isFilterValue('integer', id))
-        throw new ProblemError('invalid_value', `The id of a ${resource.noun} is a whole number.`)
+        throw new ProblemError('invalid_value', `The id of ${anOf(resource)} is a whole number.`)
       const { text, values } = updateSql(resource, id, request.body)
       const answer = await writeToMain(site, request, async (query) => {
         const [row] = await query(text, values)

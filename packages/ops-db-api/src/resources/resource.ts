@@ -22,3 +22,8 @@ export function idKind(resource: Resource): ColumnKind {
   if (kind === undefined) throw new Error(`The resource ${resource.path} has no id.`)
   return kind
 }
+
+/** One row with its article: `an executed unit`. */
+export function anOf({ noun }: Resource): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
+}

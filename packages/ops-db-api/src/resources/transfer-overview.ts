@@ -1,13 +1,19 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from 'outpost'
 import { outpostTokenOf } from 'outpost/fastify'
-import { documented } from '../documented.ts'
+import Type, { type TObject } from 'typebox'
+import { documented, readHeaders } from '../documented.ts'
 import { packageStates, transferStates } from '../recording/transfer-state.ts'
 import { dataTransfers, rawDataPackages } from './recorded-resources.ts'
 
 /** `GET /api/transfer/overview`: how many packages and transfers are in which state, pending rows included. */
 export function transferOverviewRoute(app: FastifyInstance, site: Site): void {
-  const schema = documented('transfers', 'Counts of packages and transfers per state')
+  const schema = documented('transfers', 'Counts of packages and transfers per state', {
+    headers: readHeaders,
+    response: {
+      200: Type.Object({ packages: countsSchema(packageStates), transfers: countsSchema(transferStates) }),
+    },
+  })
   app.get('/api/transfer/overview', { schema }, async (request) => {
     const token = outpostTokenOf(request)
     const options = token === undefined ? {} : { token }
@@ -35,4 +41,9 @@ export function countsPerState(states: readonly string[], rows: readonly Record<
     by_state: Object.fromEntries(states.map((state) => [state, count(state)])),
     bytes: Object.fromEntries(states.map((state) => [state, Number(byState.get(state)?.bytes ?? 0)])),
   }
+}
+
+function countsSchema(states: readonly string[]): TObject {
+  const perState = () => Type.Object(Object.fromEntries(states.map((state) => [state, Type.Integer()])))
+  return Type.Object({ total: Type.Integer(), by_state: perState(), bytes: perState() })
 }

@@ -8,3 +8,6 @@ export function described(tag: string, summary: string, schema: FastifySchema = 
   const words: Record<string, unknown> = { tags: [tag], summary, ...schema }
   return words
 }
+
+/** For a route without credentials, as an OpenAPI plugin reads it. */
+export const isOpen = { security: [] } as const

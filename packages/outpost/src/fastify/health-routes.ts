@@ -1,10 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
-import { described } from './described.ts'
+import { healthAnswer, readyAnswer, statisticsAnswer } from './answer-schemas.ts'
+import { described, isOpen } from './described.ts'
 
-const healthSchema = described('health', 'State of the site')
-const readySchema = described('health', '503 when the site cannot record')
-const statisticsSchema = described('health', 'Figures of the journal and the applier')
+const healthSchema = described('health', 'State of the site', { ...isOpen, response: { 200: healthAnswer } })
+const readySchema = described('health', '503 when the site cannot record', {
+  ...isOpen,
+  response: { 200: readyAnswer, 503: readyAnswer },
+})
+const statisticsSchema = described('health', 'Figures of the journal and the applier', {
+  response: { 200: statisticsAnswer },
+})
 
 /** Health for people and load balancers. `/health` is 200 also when degraded; `/health/ready` 503 when it cannot record. */
 export function healthRoutes(app: FastifyInstance, site: Site): void {

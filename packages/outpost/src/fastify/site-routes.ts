@@ -1,15 +1,18 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
+import { acceptsMainAnswer, attemptsReleasedAnswer } from './answer-schemas.ts'
 import { described } from './described.ts'
 
 const acceptMainSchema = described(
   'site',
   'Accept the present main, which does not descend from the one written to before',
+  { response: { 202: acceptsMainAnswer } },
 )
 
 const releaseSchema = described(
   'site',
   'Wait no longer for other sites to bring what main lost: references that are still missing count as wrong',
+  { response: { 200: attemptsReleasedAnswer } },
 )
 
 /** What only a person can decide about a site. */

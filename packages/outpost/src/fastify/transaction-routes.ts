@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
+import { transactionStates } from '../transaction/state.ts'
+import { transactionAnswer, transactionsAnswer } from './answer-schemas.ts'
 import { described } from './described.ts'
 import { ProblemError } from './problem.ts'
 import { transactionDocument } from './transaction-document.ts'
@@ -29,13 +31,15 @@ const listSchema = described('transactions', 'Transactions of this site, oldest 
   querystring: {
     type: 'object',
     properties: {
-      state: { type: 'string', description: 'Only this state' },
+      state: { type: 'string', enum: transactionStates, description: 'Only this state' },
       limit: { type: 'integer', minimum: 1, maximum: 500, default: 50 },
       after: { type: 'integer', minimum: 0, description: 'seq to go on after' },
     },
   },
+  response: { 200: transactionsAnswer },
 })
 
 const oneSchema = described('transactions', 'One transaction with every step and its time', {
   params: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+  response: { 200: transactionAnswer },
 })

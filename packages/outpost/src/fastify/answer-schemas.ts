@@ -1,0 +1,109 @@
+import { transactionStates } from '../transaction/state.ts'
+
+/** A JSON schema; fastify takes any object for one. */
+type JsonSchema = Readonly<Record<string, unknown>>
+
+const text = { type: 'string' } as const
+const number = { type: 'number' } as const
+const whole = { type: 'integer' } as const
+const flag = { type: 'boolean' } as const
+const time = { type: 'string', format: 'date-time' } as const
+const orNull = (type: string) => ({ type: [type, 'null'] }) as const
+const timeOrNull = { type: ['string', 'null'], format: 'date-time' } as const
+const oneOf = (...values: readonly string[]) => ({ type: 'string', enum: values }) as const
+const listOf = (items: JsonSchema) => ({ type: 'array', items }) as const
+
+/** Always open: a serializer made from it drops nothing that a later version adds. */
+function objectOf(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: true }
+}
+
+const problems = listOf(objectOf({ code: text, message: text, hint: text }))
+const state = oneOf(...transactionStates)
+
+export const healthAnswer = objectOf({
+  status: { ...oneOf('healthy', 'degraded', 'unhealthy'), description: 'unhealthy: it cannot record' },
+  database: { ...oneOf('connected', 'unreachable'), description: 'Whether main answers' },
+  redis: oneOf('connected', 'unreachable', 'unused'),
+  replica: oneOf('connected', 'unreachable', 'diverged', 'unused'),
+  can_record: flag,
+  transaction_buffer: objectOf({ size: whole, failed: whole, oldest_pending_seconds: number }),
+  background_processor: objectOf({
+    status: oneOf('running', 'waiting', 'stopped'),
+    last_run: timeOrNull,
+    transactions_processed: whole,
+    success_rate: number,
+  }),
+  replication_lag: objectOf({
+    current_lag_seconds: orNull('number'),
+    main_lsn: orNull('string'),
+    replica_lsn: orNull('string'),
+  }),
+  site: objectOf({
+    name: text,
+    type: oneOf('main', 'secondary'),
+    epoch: text,
+    journal: oneOf('lmdb', 'redis'),
+    durability: oneOf('full', 'relaxed'),
+  }),
+  problems: { ...problems, description: 'What is wrong and what to do; empty when healthy' },
+})
+
+export const readyAnswer = objectOf({ ready: flag, problems })
+
+export const statisticsAnswer = objectOf({
+  pending_transactions: { ...whole, description: 'Not yet replicated' },
+  failed_transactions: whole,
+  processing_rate: { ...number, description: 'Per second, over the last minute' },
+  average_execution_time_ms: number,
+  buffer_size_mb: number,
+  states: objectOf(Object.fromEntries(transactionStates.map((name) => [name, whole]))),
+  last_batch: {
+    ...objectOf({ transactions: whole, bytes: whole, duration_ms: number }),
+    type: ['object', 'null'],
+  },
+})
+
+const transaction = {
+  id: text,
+  state,
+  epoch: text,
+  seq: whole,
+  buffered_at: time,
+  applied_at: timeOrNull,
+  rejected_at: timeOrNull,
+  replicated_at: timeOrNull,
+  position: orNull('string'),
+  lineage: orNull('string'),
+  attempts: whole,
+  redriven: { ...whole, description: 'How often it was applied again because main had lost it' },
+  operation_count: whole,
+  flags: listOf(text),
+  depends_on: listOf(whole),
+  parked_by: { description: 'seqs that it waits for, or stuck; null when it does not wait' },
+  replaces: orNull('string'),
+  actor: { type: ['string', 'null'], description: 'Name of the API token that recorded it' },
+  rejection: {
+    ...objectOf({
+      sqlstate: orNull('string'),
+      constraint: orNull('string'),
+      message: orNull('string'),
+      detail: orNull('string'),
+    }),
+    type: ['object', 'null'],
+  },
+} as const
+
+export const transactionAnswer = objectOf({
+  ...transaction,
+  site: text,
+  operations: listOf({ type: 'object', additionalProperties: true }),
+})
+
+export const transactionsAnswer = objectOf({
+  items: listOf(objectOf(transaction)),
+  next_after: { type: ['integer', 'null'], description: 'after of the next page; null on the last one' },
+})
+
+export const acceptsMainAnswer = objectOf({ site: text, accepts_main: flag })
+export const attemptsReleasedAnswer = objectOf({ site: text, attempts_released: flag })
