@@ -1,6 +1,8 @@
 import { labErrorCodes } from '../packages/lab/src/errors/lab-error.ts'
+import { controlProblems } from '../packages/lab/src/link/control-problems.ts'
 import { allOptions } from '../packages/ops-db-api/src/configuration/configuration.ts'
 import { unitTransitions } from '../packages/ops-db-api/src/recording/executed-unit-state.ts'
+import { transferTransitions } from '../packages/ops-db-api/src/recording/transfer-state.ts'
 import { serviceCodes } from '../packages/ops-db-api/src/service-codes.ts'
 import { errorCodes } from '../packages/outpost/src/errors/codes.ts'
 import { refusals } from '../packages/outpost/src/overlay/refusals.ts'
@@ -35,6 +37,12 @@ function errorsPage(): string {
     entry.fix,
   ])
   const lab = Object.entries(labErrorCodes).map(([code, fix]) => [`\`${code}\``, fix])
+  const control = Object.entries(controlProblems).map(([code, entry]) => [
+    `\`${code}\``,
+    String(entry.status),
+    entry.title,
+    entry.hint,
+  ])
   return page('Errors', [
     'Every error has a stable code, a message with the values, and a hint. Over HTTP it is a problem document (RFC 9457) whose `code` is one of these; a command prints it and ends with the exit code.',
     '## Library and command',
@@ -43,6 +51,8 @@ function errorsPage(): string {
     table(['code', 'HTTP', 'meaning', 'what to do'], service),
     '## Lab',
     table(['code', 'what to do'], lab),
+    "## The link's control",
+    table(['code', 'HTTP', 'meaning', 'what to do'], control),
   ])
 }
 
@@ -59,13 +69,16 @@ function refusedPage(): string {
 }
 
 function statesPage(): string {
-  const unit = Object.entries(unitTransitions).map(([from, to]) => [from, to.join(', ') || '(ended)'])
+  const rowsOf = (transitions: Readonly<Record<string, readonly string[]>>) =>
+    Object.entries(transitions).map(([from, to]) => [from, to.join(', ') || '(ended)'])
   return page('States', [
     '## Transactions',
     '`buffered` is durable at the site, `applied` committed on main, `replicated` read back on the replica, `retained` kept for another apply. From `applied`, `replicated` or `retained` back to `buffered` is what happens when main lost a transaction.',
     `\`\`\`mermaid\n${stateDiagram()}\`\`\``,
     '## Executed units',
-    table(['state', 'may become'], unit),
+    table(['state', 'may become'], rowsOf(unitTransitions)),
+    '## Transfers',
+    table(['state', 'may become'], rowsOf(transferTransitions)),
   ])
 }
 

@@ -22,7 +22,7 @@ export function renderInstructions(facts: InstructionFacts): string {
   const places = renderFacts([
     ['  observatory', `${observatory.url}/docs   records here, also when the link is cut`],
     ['  main', `${main.url}/docs   everything arrives here`],
-    ['  link', `${link.url}/   carries the calls to main and the replication`],
+    ['  link', `${link.url}   carries the calls to main and the replication`],
     ['  main database', main.database_url],
     ['  replica', observatory.database_url],
     ['  data', `${facts.folder}${facts.keepsData ? '' : ' (removed at the end)'}`],

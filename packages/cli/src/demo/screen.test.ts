@@ -41,6 +41,7 @@ describe('renderInstructions', () => {
       expect(text).toContain(part)
     }
     for (const { command } of tryCommands(demo, 7)) expect(text).toContain(command)
+    expect(text).not.toContain(`${demo.link.url}/ `)
     expect(text).toContain('ready after 3.2 s')
     expect(text).toContain('/data (removed at the end)')
   })

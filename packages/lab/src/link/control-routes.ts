@@ -1,4 +1,5 @@
 import { bandwidthProblem, roundTripProblem } from './conditions.ts'
+import { type ControlProblemCode, controlProblem } from './control-problems.ts'
 import type { ForwardState } from './forward.ts'
 import type { Link } from './link.ts'
 
@@ -44,7 +45,7 @@ const actions: Readonly<Record<string, Action>> = {
 /** The answer to one call: does what it asks for, or says why not. */
 export function answer(link: Link, method: string, target: string, status: Status): ControlAnswer {
   const url = parseTarget(target)
-  if (url === undefined) return problem(400, 'Bad request', 'bad_request', 'The path cannot be read.')
+  if (url === undefined) return problem('bad_request', 'The path cannot be read.')
   if (url.pathname === '/') {
     if (method !== 'GET' && method !== 'HEAD') return wrongMethod('GET, HEAD')
     return report(link, status)
@@ -52,11 +53,11 @@ export function answer(link: Link, method: string, target: string, status: Statu
   const action = Object.hasOwn(actions, url.pathname) ? actions[url.pathname] : undefined
   if (action === undefined) {
     const known = Object.keys(actions).join(', ')
-    return problem(404, 'Not found', 'not_found', `There is no ${url.pathname}. There are / and ${known}.`)
+    return problem('not_found', `There is no ${url.pathname.slice(0, 200)}. There are / and ${known}.`)
   }
   if (method !== 'POST') return wrongMethod('POST')
   const wrong = action(link, url.searchParams)
-  return wrong === undefined ? report(link, status) : problem(400, 'Bad request', 'bad_request', wrong)
+  return wrong === undefined ? report(link, status) : problem('bad_request', wrong)
 }
 
 function report(link: Link, status: Status): ControlAnswer {
@@ -92,11 +93,12 @@ function renderForward(forward: ForwardState): Readonly<Record<string, unknown>>
 }
 
 function wrongMethod(allow: string): ControlAnswer {
-  return { ...problem(405, 'Method not allowed', 'method_not_allowed', `Use ${allow}.`), allow }
+  return { ...problem('method_not_allowed', `The path takes ${allow}.`), allow }
 }
 
-function problem(status: number, title: string, code: string, detail: string): ControlAnswer {
-  return { status, body: { type: 'about:blank', title, status, detail, code } }
+function problem(code: ControlProblemCode, detail: string): ControlAnswer {
+  const document = controlProblem(code, detail)
+  return { status: document.status, body: { ...document } }
 }
 
 function parseTarget(target: string): URL | undefined {
@@ -109,8 +111,8 @@ function parseTarget(target: string): URL | undefined {
 
 function unexpected(parameters: URLSearchParams, known: readonly string[]): string | undefined {
   for (const name of parameters.keys()) {
-    if (!known.includes(name)) return `There is no parameter "${name}".`
-    if (parameters.getAll(name).length > 1) return `The parameter "${name}" is given twice.`
+    if (!known.includes(name)) return `There is no parameter ${shown(name)}.`
+    if (parameters.getAll(name).length > 1) return `The parameter ${shown(name)} is given twice.`
   }
   return undefined
 }
@@ -120,4 +122,9 @@ function numberIn(parameters: URLSearchParams, name: string): number | undefined
   const text = parameters.get(name)
   if (text === null || text === '') return undefined
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+}
+
+/** A name from outside, bounded before it is repeated. */
+function shown(name: string): string {
+  return JSON.stringify(name.slice(0, 64))
 }

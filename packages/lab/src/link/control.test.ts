@@ -83,16 +83,23 @@ describe('the control of a link', () => {
       type: 'about:blank',
       status: expected,
       code: expect.any(String),
+      title: expect.any(String),
       detail: expect.any(String),
+      hint: expect.stringMatching(/POST/),
     })
     expect(link.state()).toEqual(before)
   })
 
-  it('P9: answers a target that is no path', async () => {
+  it.each([
+    ['a target that is no path', 'POST http://[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'],
+    ['what is no HTTP', 'cut, please\r\n\r\n'],
+  ])('P9: answers %s', async (_name, bytes) => {
     const socket = connect(Number(new URL(control.url).port), '127.0.0.1')
-    socket.end('POST http://[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    socket.end(bytes)
     let text = ''
     for await (const chunk of socket) text += String(chunk)
-    expect(text).toContain('400 Bad Request')
+    const [head = '', body = ''] = text.split('\r\n\r\n')
+    expect(head).toMatch(/^HTTP\/1.1 400 Bad Request\r\n(.*\r\n)*.*application\/problem\+json/)
+    expect(JSON.parse(body)).toMatchObject({ code: 'bad_request', hint: expect.any(String) })
   })
 })

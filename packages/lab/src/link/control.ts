@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { controlProblem } from './control-problems.ts'
 import { answer, type ControlAnswer } from './control-routes.ts'
 import type { Link } from './link.ts'
 
@@ -24,6 +26,7 @@ export async function startLinkControl(link: Link, options: LinkControlOptions =
   const server = createServer((request, response) => {
     send(request, response, answer(link, request.method ?? 'GET', request.url ?? '/', options.status))
   })
+  server.on('clientError', (_error, socket) => refuse(socket))
   await listen(server, options.port ?? 0)
   const { port } = server.address() as AddressInfo
   return { url: `http://127.0.0.1:${port}`, stop: () => close(server) }
@@ -32,11 +35,22 @@ export async function startLinkControl(link: Link, options: LinkControlOptions =
 function send(request: IncomingMessage, response: ServerResponse, reply: ControlAnswer): void {
   // No call has a body, so whatever is sent as one is not waited for.
   request.resume()
+  const body = JSON.stringify(reply.body)
   response.writeHead(reply.status, {
+    'content-length': Buffer.byteLength(body),
     'content-type': reply.status < 400 ? 'application/json' : 'application/problem+json',
     ...(reply.allow && { allow: reply.allow }),
   })
-  response.end(request.method === 'HEAD' ? undefined : JSON.stringify(reply.body))
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+/** What the HTTP parser refuses never becomes a request. */
+function refuse(socket: Duplex): void {
+  if (!socket.writable) return
+  const problem = controlProblem('bad_request', 'The bytes are no request of HTTP/1.1.')
+  const body = JSON.stringify(problem)
+  const head = `HTTP/1.1 ${problem.status} Bad Request\r\ncontent-type: application/problem+json\r\nconnection: close`
+  socket.end(`${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 
 function listen(server: Server, port: number): Promise<void> {
