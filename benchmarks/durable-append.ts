@@ -6,7 +6,7 @@ import { systemClock } from '../packages/outpost/src/clock/clock.ts'
 import { openLmdbJournal } from '../packages/outpost/src/journal/lmdb/open.ts'
 import { sampleDraft } from '../packages/outpost/src/journal/sample-draft.spec-suite.ts'
 import type { TransactionDraft } from '../packages/outpost/src/transaction/transaction.ts'
-import { hasRedis, openRedisAppender } from './redis-appender.ts'
+import { hasRedis, openRedisAppender, openRedisClientAppender } from './redis-appender.ts'
 
 /** One row of a benchmark's table. */
 export interface Measured {
@@ -65,14 +65,21 @@ const embedded: readonly Contender[] = [
   { name: 'LMDB, flushed puts', goal: 0.6, open: openBareLmdb },
 ]
 
+/**
+ * Redis as an application has it, through the `redis` client, and, to see what the client costs, by bare sockets: one
+ * for each writer, and one that all share.
+ */
 function redisContenders(writers: number): readonly Contender[] {
-  const redis = (appendfsync: 'always' | 'everysec', connections: number) => (folder: string) =>
-    openRedisAppender({ folder, appendfsync, connections, make: draft })
+  const client = (appendfsync: 'always' | 'everysec') => (folder: string) =>
+    openRedisClientAppender({ folder, appendfsync, make: draft })
+  const bare = (connections: number) => (folder: string) =>
+    openRedisAppender({ folder, appendfsync: 'everysec', connections, make: draft })
   const everysec = 'Redis AOF everysec (not durable)'
   return [
-    { name: 'Redis AOF always', open: redis('always', writers) },
-    { name: everysec, open: redis('everysec', writers), ...(writers === 128 ? { goal: 2 } : {}) },
-    ...(writers === 1 ? [] : [{ name: `${everysec}, one pipelined connection`, open: redis('everysec', 1) }]),
+    { name: 'Redis AOF always, redis client', open: client('always') },
+    { name: `${everysec}, redis client`, open: client('everysec'), ...(writers === 128 ? { goal: 2 } : {}) },
+    { name: `${everysec}, bare sockets`, open: bare(writers) },
+    ...(writers === 1 ? [] : [{ name: `${everysec}, one bare socket`, open: bare(1) }]),
   ]
 }
 

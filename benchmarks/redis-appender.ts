@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { createClient } from 'redis'
 
 /** Whether `redis-server` is installed: without it its rows are left out. */
 export async function hasRedis(): Promise<boolean> {
@@ -20,32 +21,46 @@ export interface RedisAppenderOptions {
   readonly make: (number: number) => unknown
 }
 
-/**
- * A Redis of its own on a Unix socket, appending to one stream. Each append serialises its transaction, as the
- * journal does; the writers take the connections in turn.
- */
-export async function openRedisAppender({ folder, appendfsync, connections, make }: RedisAppenderOptions) {
+/** A Redis of its own on a Unix socket. */
+async function startRedis(folder: string, appendfsync: RedisAppenderOptions['appendfsync']) {
   const path = join(folder, 'redis.sock')
+  const settings = { port: '0', unixsocket: path, dir: folder, appendonly: 'yes', appendfsync, save: '' }
   const server = spawn(
     'redis-server',
-    [
-      '--port',
-      '0',
-      '--unixsocket',
-      path,
-      '--dir',
-      folder,
-      '--appendonly',
-      'yes',
-      '--appendfsync',
-      appendfsync,
-      '--save',
-      '',
-    ],
+    Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   await untilReady(server)
-  const sockets = Array.from({ length: connections }, () => createConnection(path))
+  const stop = async () => {
+    server.kill('SIGTERM')
+    await once(server, 'exit')
+  }
+  return { path, stop }
+}
+
+/** Appends to one stream through the client that applications use; all writers share it, and it pipelines. */
+export async function openRedisClientAppender(
+  options: Pick<RedisAppenderOptions, 'folder' | 'appendfsync' | 'make'>,
+) {
+  const server = await startRedis(options.folder, options.appendfsync)
+  const client = createClient({ socket: { path: server.path, tls: false } })
+  await client.connect()
+  return {
+    append: (number: number) => client.xAdd('journal', '*', { t: JSON.stringify(options.make(number)) }),
+    close: async () => {
+      client.destroy()
+      await server.stop()
+    },
+  }
+}
+
+/**
+ * Appends to one stream with nothing between Node's sockets and Redis: the most that Redis gives. Each append serialises
+ * its transaction, as the journal does; the writers take the connections in turn.
+ */
+export async function openRedisAppender({ folder, appendfsync, connections, make }: RedisAppenderOptions) {
+  const server = await startRedis(folder, appendfsync)
+  const sockets = Array.from({ length: connections }, () => createConnection(server.path))
   await Promise.all(sockets.map((socket) => once(socket, 'connect')))
   const free = sockets.map((socket) => pipelined(socket))
   return {
@@ -58,8 +73,7 @@ export async function openRedisAppender({ folder, appendfsync, connections, make
     },
     close: async () => {
       for (const socket of sockets) socket.destroy()
-      server.kill('SIGTERM')
-      await once(server, 'exit')
+      await server.stop()
     },
   }
 }
