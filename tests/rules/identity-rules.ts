@@ -146,9 +146,9 @@ export const identityRules: readonly Rule[] = [
       },
       {
         ensures: 'a main outside the remembered lineage is refused',
-        file: `${outpost}/applier/applier.ts`,
-        find: 'journal.getFact(lineageFact),',
-        replace: 'undefined,',
+        file: `${outpost}/applier/greeting.ts`,
+        find: 'remembered: this.#journal.getFact(lineageFact),',
+        replace: 'remembered: undefined,',
         test: { file: applier, title: 'N4: a main that does not descend' },
       },
       {

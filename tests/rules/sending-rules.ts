@@ -111,8 +111,8 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'nothing counts as applied before the answer',
         file: `${outpost}/applier/sender.ts`,
-        find: 'const answer = await contact.session.apply({',
-        replace: `await journal.setStatus(batch.transactions.map(({ seq }) => ({ from: seq, to: seq, status: { state: 'applied' } })))\n    const answer = await contact.session.apply({`,
+        find: 'const answering = session.apply({',
+        replace: `await journal.setStatus(transactions.map(({ seq }) => ({ from: seq, to: seq, status: { state: 'applied' } })))\n    const answering = session.apply({`,
         test: { file: contact, title: 'N7: nothing is applied before the answer of the CALL' },
       },
     ],
@@ -234,6 +234,16 @@ export const sendingRules: readonly Rule[] = [
         },
       },
       {
+        ensures: 'what is formed during a CALL is used only if all of that one was applied',
+        file: `${outpost}/applier/sender.ts`,
+        find: 'if (!isAsPresumed) await this.#former.dropAhead()',
+        replace: 'void isAsPresumed',
+        test: {
+          file: `${outpost}/applier/ahead.test.ts`,
+          title: 'N9: what depends on a transaction that this CALL leaves waiting',
+        },
+      },
+      {
         ensures: 'a missing reference leaves no row before its last attempt',
         file: apply,
         find: `RETURN v_outcome || '{"o": "waiting"}';`,
@@ -345,7 +355,7 @@ export const sendingRules: readonly Rule[] = [
       },
       {
         ensures: 'a transaction that keeps failing alone is parked as stuck',
-        file: `${outpost}/applier/sender.ts`,
+        file: `${outpost}/applier/suspects.ts`,
         find: 'const stuckAfter = 5',
         replace: 'const stuckAfter = 5_000_000',
         test: { file: contact, title: 'N11: one that keeps failing alone is parked as stuck' },
@@ -375,7 +385,7 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'a failure halves the batch',
         file: `${outpost}/applier/sender.ts`,
-        find: 'this.#size = afterFailure(this.#size, batch.transactions.length, batch.bytes)',
+        find: 'this.#sizing.failed(batch)',
         replace: '',
         test: { file: contact, title: 'N12: a batch that never arrives whole gets smaller' },
       },

@@ -1,14 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { backoffMs } from './backoff.ts'
-import { afterFailure, afterSuccess, batchLimits } from './batch-size.ts'
+import {
+  afterFailure,
+  afterSuccess,
+  type BatchSize,
+  batchLimits,
+  firstSize,
+  presumedSize,
+} from './batch-size.ts'
 import { callDeadlineMs, measured, unknownLink } from './call-deadline.ts'
 
 const finished = { transactions: 10, durationMs: 300, roundTripMs: 250, isFull: true }
 
 describe('batch size', () => {
   it('N12: halves what was sent at each failure, down to one transaction', () => {
-    let size = batchLimits.first as { bytes: number; transactions: number }
+    let size: BatchSize = { bytes: 512 * 1024, transactions: 512 }
     const sent: number[] = []
     for (let i = 0; i < 12; i++) {
       size = afterFailure(size, size.transactions, size.bytes)
@@ -32,6 +39,29 @@ describe('batch size', () => {
       afterSuccess({ bytes: 100, transactions: 100 }, { ...finished, durationMs: 6_000 }).transactions,
     ).toBe(50)
     expect(afterSuccess(batchLimits.largest, finished)).toEqual(batchLimits.largest)
+  })
+
+  it('N12: begins with more the longer the round trip, never with more than a slow link carries between cuts', () => {
+    expect(firstSize(0)).toEqual({ bytes: 512 * 1024, transactions: 512 })
+    expect(firstSize(250)).toEqual({ bytes: 1024 * 1024, transactions: 4000 })
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1e6, noNaN: true }), (roundTripMs) => {
+        const { bytes, transactions } = firstSize(roundTripMs)
+        // At 10 kB/s, in less than two minutes.
+        expect(bytes).toBeLessThanOrEqual(10_000 * 120)
+        expect([Number.isInteger(bytes), Number.isInteger(transactions)]).toEqual([true, true])
+      }),
+    )
+  })
+
+  it('presumes for the next batch no more than a success in good time allows', () => {
+    const size: BatchSize = { bytes: 1_000, transactions: 100 }
+    const { bytes, transactions } = presumedSize(size)
+    for (const durationMs of [10, 4_900]) {
+      const actual = afterSuccess(size, { ...finished, durationMs })
+      expect([bytes <= actual.bytes, transactions <= actual.transactions]).toEqual([true, true])
+    }
+    expect(presumedSize(batchLimits.largest)).toEqual(batchLimits.largest)
   })
 
   it('gives a call on a slow link the time that its bytes need, and never forever', () => {

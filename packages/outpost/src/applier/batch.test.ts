@@ -36,7 +36,7 @@ function batchOf(records: readonly TransactionRecord[], { states = {}, waiting =
         ?.seq,
     epochOf: ({ epoch }) => epoch,
   }
-  const builder = new BatchBuilder(batchLimits.largest, facts)
+  const builder = new BatchBuilder(batchLimits.largest, facts, new Set(), () => undefined)
   for (const each of records) builder.add(each)
   const { transactions, parked } = builder.finish()
   return { sent: transactions.map(({ seq, dependsOn }) => ({ seq, dependsOn })), parked }
@@ -80,13 +80,14 @@ describe('BatchBuilder', () => {
   })
 
   it('N12: one transaction always goes, however small the batch', () => {
-    const builder = new BatchBuilder(batchLimits.smallest, {
+    const facts: BatchFacts = {
       stateOf: () => 'buffered',
       isWaiting: () => false,
       isLastAttempt: () => false,
       redrivenWriter: () => undefined,
       epochOf: ({ epoch }) => epoch,
-    })
+    }
+    const builder = new BatchBuilder(batchLimits.smallest, facts, new Set(), () => undefined)
     expect([builder.add(record(1)), builder.add(record(2))]).toEqual([true, false])
     expect(builder.finish()).toMatchObject({ transactions: [{ seq: 1 }], isFull: true })
   })

@@ -15,14 +15,20 @@ export interface BatchFacts {
   epochOf(record: TransactionRecord): Epoch
 }
 
+/** What must be known of a transaction after it was sent. */
+export type SentTransaction = Pick<PlannedTransaction, 'seq' | 'epoch' | 'dependsOn'>
+
 export interface Batch {
-  readonly transactions: readonly PlannedTransaction[]
+  readonly transactions: readonly SentTransaction[]
   readonly bytes: number
   /** To be parked, each with the seqs that hold it back. */
   readonly parked: readonly { readonly seq: Seq; readonly by: readonly Seq[] }[]
   /** True when the size kept more from being sent. */
   readonly isFull: boolean
 }
+
+/** What an earlier part of the same pass has left in line, and what this one adds to it. */
+export type LeftBehind = Pick<Set<Seq>, 'has' | 'add'>
 
 /**
  * Collects one batch from buffered records in journal order. Pure but for what `facts` say.
@@ -32,22 +38,34 @@ export interface Batch {
 export class BatchBuilder {
   readonly #size: BatchSize
   readonly #facts: BatchFacts
-  readonly #transactions: PlannedTransaction[] = []
+  readonly #send: (transaction: PlannedTransaction) => void
+  readonly #transactions: SentTransaction[] = []
   readonly #parked = new Map<Seq, readonly Seq[]>()
-  readonly #behind: Set<Seq>
+  readonly #behind: LeftBehind
   readonly #sent = new Set<Seq>()
   #bytes = 0
   #isFull = false
 
-  /** `behind` names what an earlier part of the same pass has left behind; it grows. */
-  constructor(size: BatchSize, facts: BatchFacts, behind = new Set<Seq>()) {
+  /** `send` is handed each transaction that goes, in order. */
+  constructor(
+    size: BatchSize,
+    facts: BatchFacts,
+    behind: LeftBehind,
+    send: (transaction: PlannedTransaction) => void,
+  ) {
     this.#size = size
     this.#facts = facts
     this.#behind = behind
+    this.#send = send
   }
 
   get isFull(): boolean {
     return this.#isFull
+  }
+
+  fits(size: BatchSize): boolean {
+    const { length } = this.#transactions
+    return length <= 1 || (length <= size.transactions && this.#bytes <= size.bytes)
   }
 
   /** Takes the next record; false when the batch is full and the record was not taken. */
@@ -58,7 +76,7 @@ export class BatchBuilder {
       this.#parked.set(record.seq, blockers)
     } else if (this.#facts.isWaiting(record.seq) || dependsOn.some((seq) => this.#behind.has(seq))) {
       this.#behind.add(record.seq)
-    } else if (!this.#send(record, dependsOn)) {
+    } else if (!this.#take(record, dependsOn)) {
       return false
     }
     return true
@@ -73,7 +91,7 @@ export class BatchBuilder {
     }
   }
 
-  #send(record: TransactionRecord, dependsOn: readonly Seq[]): boolean {
+  #take(record: TransactionRecord, dependsOn: readonly Seq[]): boolean {
     const bytes = approximateBytes(record)
     const isRoom =
       this.#bytes + bytes <= this.#size.bytes && this.#transactions.length < this.#size.transactions
@@ -85,14 +103,18 @@ export class BatchBuilder {
     this.#bytes += bytes
     this.#sent.add(record.seq)
     const { seq, id, digest, bufferedAtMs, operations } = record
-    this.#transactions.push({
+    const sent: SentTransaction = {
       seq,
+      epoch: this.#facts.epochOf(record),
+      dependsOn: dependsOn.filter((dependency) => this.#sent.has(dependency)),
+    }
+    this.#transactions.push(sent)
+    this.#send({
+      ...sent,
       id,
       digest,
       bufferedAtMs,
       operations,
-      epoch: this.#facts.epochOf(record),
-      dependsOn: dependsOn.filter((dependency) => this.#sent.has(dependency)),
       isLastAttempt: this.#facts.isLastAttempt(seq),
     })
     return true

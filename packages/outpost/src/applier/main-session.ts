@@ -1,5 +1,6 @@
-import type { BatchPlan, PlannedTransaction } from '../ledger/batch-plan.ts'
+import type { EncodedPlan } from '../ledger/encoded-plan.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
+import type { SentTransaction } from './batch.ts'
 
 /** A row of the ledger, by its place. */
 export interface LedgerPlace {
@@ -52,8 +53,8 @@ export interface ApplyCall {
   /** Last ledger row that the site was told had committed (N6). */
   readonly told: LedgerPlace | undefined
   readonly lineage: string
-  readonly transactions: readonly PlannedTransaction[]
-  readonly plan: BatchPlan
+  readonly transactions: readonly SentTransaction[]
+  readonly plan: EncodedPlan
   /** Everything retained was compared and nothing of it is missing any more. */
   readonly isRedriven: boolean
   readonly streak: Streak
@@ -97,6 +98,8 @@ export type ApplyAnswer =
       /** Sites that have not re-driven yet: while there are any, missing rows count no attempt (N9). */
       readonly pausedBy: readonly string[]
     }
+
+export type FinishedCall = Extract<ApplyAnswer, { readonly kind: 'done' }>
 
 /** Consecutive ledger rows of one epoch. */
 export interface Island {

@@ -1,7 +1,7 @@
 import type { StatusChange, TransactionStatus } from '../journal/journal.ts'
-import type { PlannedTransaction } from '../ledger/batch-plan.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
-import type { OutcomeRun } from './main-session.ts'
+import type { SentTransaction } from './batch.ts'
+import type { ApplyAnswer, OutcomeRun } from './main-session.ts'
 import { seqRanges } from './seq-ranges.ts'
 
 export interface OutcomeEffects {
@@ -9,36 +9,41 @@ export interface OutcomeEffects {
   readonly applied: number
   readonly rejected: readonly Seq[]
   /** Missing references that wait for their next attempt (N9). */
-  readonly waiting: readonly { readonly seq: Seq; readonly run: OutcomeRun }[]
+  readonly waiting: readonly Seq[]
   /** Ids that the ledger holds with other operations. */
   readonly digestDifferent: readonly Seq[]
 }
 
-/**
- * Pure: what the outcomes of one CALL change in the journal. Of skipped ones `blockedOf` says what becomes.
- * `ledgerEpoch` names the epoch of a ledger row that does not stand under the transaction's own (N2).
- */
+/** What the site knows of a transaction beside what main says of it. */
+export interface OutcomeFacts {
+  /** Epoch of its ledger row, where that does not stand under the transaction's own (N2). */
+  ledgerEpoch(seq: Seq, run: OutcomeRun): Epoch | undefined
+  /** How often main has tried it and answered, this time included. */
+  attempts(seq: Seq): number
+}
+
+/** Pure: what the outcomes of one CALL change in the journal. Of skipped ones `blockedOf` says what becomes. */
 export function outcomeEffects(
   outcomes: readonly OutcomeRun[],
   position: string,
-  ledgerEpoch: (seq: Seq, run: OutcomeRun) => Epoch | undefined,
+  facts: OutcomeFacts,
 ): OutcomeEffects {
   const changes: StatusChange[] = []
   const rejected: Seq[] = []
-  const waiting: { seq: Seq; run: OutcomeRun }[] = []
+  const waiting: Seq[] = []
   const digestDifferent: Seq[] = []
   let applied = 0
   for (const run of outcomes) {
     if (run.isDigestDifferent === true) digestDifferent.push(...run.seqs)
     if (run.outcome === 'parked') continue
     if (run.outcome === 'waiting') {
-      waiting.push(...run.seqs.map((seq) => ({ seq, run })))
+      waiting.push(...run.seqs)
       continue
     }
     if (run.outcome === 'applied') applied += run.seqs.length
     else rejected.push(...run.seqs)
-    for (const [epoch, seqs] of byEpoch(run, ledgerEpoch)) {
-      const status = { ...statusOf(run, position), ...(epoch !== undefined && { epoch }) }
+    for (const { details, seqs } of byDetails(run, facts)) {
+      const status = { ...statusOf(run, position), ...details }
       for (const { from, to } of seqRanges(seqs)) changes.push({ from, to, status })
     }
   }
@@ -50,7 +55,7 @@ export function outcomeEffects(
  * parked at once, since the next batch may know less of why. What was skipped behind a waiting one stays in line.
  */
 export function blockedOf(
-  transactions: readonly Pick<PlannedTransaction, 'seq' | 'dependsOn'>[],
+  transactions: readonly Pick<SentTransaction, 'seq' | 'dependsOn'>[],
   outcomes: readonly OutcomeRun[],
 ): readonly { readonly seq: Seq; readonly by: readonly Seq[] }[] {
   const dead = new Set(outcomes.flatMap((run) => (run.outcome === 'rejected' ? run.seqs : [])))
@@ -67,18 +72,36 @@ export function blockedOf(
   return blocked
 }
 
-function byEpoch(
+type Details = Pick<TransactionStatus, 'epoch' | 'attempts'>
+
+/** Most transactions of a run share all of them, so that a batch is a few changes. */
+function byDetails(
   run: OutcomeRun,
-  ledgerEpoch: (seq: Seq, run: OutcomeRun) => Epoch | undefined,
-): ReadonlyMap<Epoch | undefined, readonly Seq[]> {
-  const groups = new Map<Epoch | undefined, Seq[]>()
+  facts: OutcomeFacts,
+): Iterable<{ readonly details: Details; readonly seqs: readonly Seq[] }> {
+  const groups = new Map<string, { readonly details: Details; readonly seqs: Seq[] }>()
   for (const seq of run.seqs) {
-    const epoch = ledgerEpoch(seq, run)
-    const group = groups.get(epoch)
-    if (group) group.push(seq)
-    else groups.set(epoch, [seq])
+    const epoch = facts.ledgerEpoch(seq, run)
+    const attempts = facts.attempts(seq)
+    const name = `${attempts} ${epoch ?? ''}`
+    const group = groups.get(name)
+    if (group) group.seqs.push(seq)
+    else groups.set(name, { details: { attempts, ...(epoch !== undefined && { epoch }) }, seqs: [seq] })
   }
-  return groups
+  return groups.values()
+}
+
+/**
+ * Pure: a CALL ended as what is formed behind it presumes: everything that was sent is applied. Otherwise something of
+ * what comes next may be parked, wait, or go under another epoch.
+ */
+export function isAllApplied(sent: number, answer: ApplyAnswer): boolean {
+  if (answer.kind !== 'done' || answer.stopped !== undefined) return false
+  const applied = answer.outcomes.reduce(
+    (sum, { outcome, seqs }) => sum + (outcome === 'applied' ? seqs.length : 0),
+    0,
+  )
+  return applied === sent
 }
 
 function statusOf(run: OutcomeRun, position: string): TransactionStatus {

@@ -103,7 +103,7 @@ class PgMainSession implements MainSession {
   }
 
   async apply(call: ApplyCall): Promise<ApplyAnswer> {
-    const payload = JSON.stringify({ ...call.plan.wire, isRedriven: call.isRedriven, streak: call.streak })
+    const payload = call.plan.payload({ isRedriven: call.isRedriven, streak: call.streak })
     const bytes = Buffer.byteLength(payload)
     const deadlineMs = callDeadlineMs(bytes, call.transactions.length, this.#link.current)
     const startedMs = this.#options.clock.monotonicMs()

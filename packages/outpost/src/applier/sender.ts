@@ -1,104 +1,73 @@
 import { epochOf } from '../journal/ledger-epoch.ts'
-import { planBatch } from '../ledger/batch-plan.ts'
 import type { Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
+import { digestAlarm } from './applier-alarms.ts'
 import type { ApplierOptions } from './applier-options.ts'
-import { type Batch, BatchBuilder, type BatchFacts } from './batch.ts'
-import { afterFailure, afterSuccess, type BatchSize, batchLimits } from './batch-size.ts'
+import { Attempts } from './attempts.ts'
+import type { Batch, BatchFacts } from './batch.ts'
+import type { FormedBatch } from './batch-draft.ts'
+import { BatchFormer } from './batch-former.ts'
+import { BatchSizing } from './batch-sizing.ts'
+import type { Contact } from './contact.ts'
 import type { EpochMoves } from './epoch-moves.ts'
-import type { ApplyAnswer, LedgerPlace, MainSession, OutcomeRun, Streak } from './main-session.ts'
-import { blockedOf, outcomeEffects } from './outcomes.ts'
+import type { ApplyAnswer, FinishedCall, LedgerPlace, OutcomeRun, Streak } from './main-session.ts'
+import { blockedOf, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
 import type { Parking } from './parking.ts'
 import { RedrivenWork } from './redriven-work.ts'
-
-/** What was agreed at hello. */
-export interface Contact {
-  readonly session: MainSession
-  readonly term: number
-  readonly lineage: string
-  /** The newest transaction when journal and ledger were compared. */
-  readonly comparedThrough: Seq
-  /** Main knows that this site has brought everything that it retains. */
-  isRedriven: boolean
-}
-
-type Done = Extract<ApplyAnswer, { readonly kind: 'done' }>
+import { Suspects } from './suspects.ts'
 
 export type SendResult =
   /** Nothing can be sent now. */
   | { readonly kind: 'idle' }
-  | { readonly kind: 'done'; readonly answer: Done }
+  | { readonly kind: 'done'; readonly answer: FinishedCall }
   | { readonly kind: 'lineage' | 'gap' | 'fenced' }
 
-const pageSize = 512
-
 /**
- * One pass over what is buffered, from batch to batch: what waits is looked at once a pass, however much of it there
- * is, and what stands behind it is reached. A pass that has come to the end goes on with what is appended.
- */
-interface Pass {
-  after: Seq
-  /** Left in line on purpose: it waits, or what it depends on does. */
-  readonly behind: Set<Seq>
-  isAtEnd: boolean
-}
-
-const newPass = (): Pass => ({ after: 0, behind: new Set(), isAtEnd: false })
-
-/** A transaction that failed this often alone is stuck (N11). */
-const stuckAfter = 5
-
-/**
- * Forms, sends and books one batch at a time. Invariant: at most one CALL is under way; a status is written only
- * after the answer that proves it (N7).
+ * Sends and books one batch at a time. Invariant: at most one CALL is under way; a status is written only after the
+ * answer that proves it (N7).
  */
 export class Sender {
   readonly #options: ApplierOptions
   readonly #moves: EpochMoves
   readonly #parking: Parking
-  readonly #waiting = new Map<Seq, { attempts: number; retryAtMs: number }>()
+  readonly #attempts: Attempts
   readonly #redriven: RedrivenWork
-  readonly #failedAlone = new Map<Seq, number>()
-  #size: BatchSize = batchLimits.first
+  readonly #former: BatchFormer
+  readonly #sizing = new BatchSizing()
+  readonly #suspects = new Suspects()
   #streak: Streak = { key: null, count: 0 }
   #told: LedgerPlace | undefined
-  #roundTripMs = 1
   #pausedBy: readonly string[] = []
-  #underWay: Batch | undefined
-  #pass = newPass()
+  #underWay: FormedBatch | undefined
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
+    const { journal, clock, rules, planLimits } = options
     this.#options = options
     this.#moves = moves
     this.#parking = parking
-    this.#redriven = new RedrivenWork(options.journal)
+    this.#attempts = new Attempts(options)
+    this.#redriven = new RedrivenWork(journal)
+    this.#former = new BatchFormer({
+      journal,
+      clock,
+      rules,
+      planLimits,
+      facts: () => this.#facts(),
+      nextDueMs: () => this.nextDueMs,
+    })
   }
 
   /** Sends the next batch; an empty one where main must still learn that the re-drive is done. */
   async send(contact: Contact): Promise<SendResult> {
-    const { journal, clock, site } = this.#options
+    const { clock } = this.#options
     await this.#redriven.load()
     this.#redriven.settle()
-    const batch = await this.#form()
+    const batch = await this.#former.form(this.#sizing.size)
     await this.#park(batch.parked)
     const isRedriven = this.#redriven.isSettled
     const mustReport = isRedriven && !contact.isRedriven
     if (batch.transactions.length === 0 && !mustReport) return { kind: 'idle' }
-    const plan = planBatch(batch.transactions, this.#options.rules(), this.#options.planLimits)
     const startedMs = clock.monotonicMs()
-    this.#underWay = batch
-    this.#options.onSend?.(batch.transactions.reduce((newest, { seq }) => Math.max(newest, seq), 0))
-    const answer = await contact.session.apply({
-      site,
-      epoch: journal.epoch,
-      term: contact.term,
-      told: this.#told,
-      lineage: contact.lineage,
-      transactions: batch.transactions,
-      plan,
-      isRedriven,
-      streak: this.#streak,
-    })
-    this.#underWay = undefined
+    const answer = await this.#call(contact, batch, isRedriven)
     if (answer.kind !== 'done' || answer.stopped !== undefined) this.startOver()
     if (answer.kind !== 'done') return answer
     contact.isRedriven ||= isRedriven
@@ -115,14 +84,10 @@ export class Sender {
     this.#underWay = undefined
     this.startOver()
     if (batch === undefined) return undefined
-    this.#size = afterFailure(this.#size, batch.transactions.length, batch.bytes)
+    this.#sizing.failed(batch)
     const only = batch.transactions.length === 1 ? batch.transactions[0]!.seq : undefined
     if (only === undefined || isLinkFailure) return undefined
-    const failures = (this.#failedAlone.get(only) ?? 0) + 1
-    this.#failedAlone.set(only, failures)
-    if (failures < stuckAfter) return undefined
-    this.#failedAlone.delete(only)
-    return only
+    return this.#suspects.failedAlone(only) ? only : undefined
   }
 
   /** Last ledger row that the site knows main to have (N6). */
@@ -146,8 +111,7 @@ export class Sender {
   }
 
   noteRoundTrip(durationMs: number): void {
-    const isFirst = this.#roundTripMs === 1
-    this.#roundTripMs = isFirst ? durationMs : Math.min(durationMs, this.#roundTripMs * 1.05)
+    this.#sizing.noteRoundTrip(durationMs)
   }
 
   /** Sites that missing rows wait for since main was replaced, as the last CALL found them (N9). */
@@ -155,101 +119,97 @@ export class Sender {
     return this.#pausedBy
   }
 
-  /** After the operator or a repair: attempts and streaks start anew. */
+  /** After the operator or a repair: streaks start anew, and what waits is tried at once. */
   reset(): void {
     this.#streak = { key: null, count: 0 }
     this.startOver()
-    for (const entry of this.#waiting.values()) entry.retryAtMs = 0
+    this.#attempts.makeDue()
   }
 
   /** When something that waits is due, on the monotonic clock. */
   get nextDueMs(): number | undefined {
-    let next = this.#parking.nextStuckMs
-    for (const { retryAtMs } of this.#waiting.values()) next = Math.min(next ?? retryAtMs, retryAtMs)
-    return next
-  }
-
-  async #form(): Promise<Batch> {
-    if (this.#isPassOver()) this.startOver()
-    const { journal, clock } = this.#options
-    const nowMs = clock.monotonicMs()
-    const pass = this.#pass
-    const facts: BatchFacts = {
-      stateOf: (seq) => journal.status(seq).state,
-      isWaiting: (seq) => (this.#waiting.get(seq)?.retryAtMs ?? 0) > nowMs,
-      isLastAttempt: (seq) =>
-        (this.#waiting.get(seq)?.attempts ?? 0) + 1 >= (this.#options.retryAttempts ?? 3),
-      redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
-      epochOf: (record) => this.#moves.current(record.epoch),
-    }
-    const builder = new BatchBuilder(this.#size, facts, pass.behind)
-    for (pass.isAtEnd = false; !pass.isAtEnd && !builder.isFull; ) {
-      const seqs = journal.seqsIn('buffered', { after: pass.after, limit: pageSize })
-      for (const record of await journal.getMany(seqs)) {
-        if (!builder.add(record)) break
-        pass.after = record.seq
-      }
-      pass.isAtEnd = seqs.length < pageSize && !builder.isFull
-    }
-    return builder.finish()
+    const stuckMs = this.#parking.nextStuckMs
+    const waitingMs = this.#attempts.nextDueMs
+    return stuckMs === undefined || waitingMs === undefined
+      ? (stuckMs ?? waitingMs)
+      : Math.min(stuckMs, waitingMs)
   }
 
   /** From the first one again: something before the place that was reached may have come free. */
   startOver(): void {
-    this.#pass = newPass()
+    this.#former.startOver()
   }
 
-  #isPassOver(): boolean {
-    const { after, behind, isAtEnd } = this.#pass
-    if (!isAtEnd) return false
-    if ((this.nextDueMs ?? Number.POSITIVE_INFINITY) <= this.#options.clock.monotonicMs()) return true
-    const first = this.#options.journal.seqsIn('buffered', { limit: 1 })[0]
-    return first !== undefined && first <= after && !behind.has(first)
+  #facts(): BatchFacts {
+    const { journal, clock } = this.#options
+    const nowMs = clock.monotonicMs()
+    return {
+      stateOf: (seq) => journal.status(seq).state,
+      isWaiting: (seq) => this.#attempts.isWaiting(seq, nowMs),
+      isLastAttempt: (seq) => this.#attempts.isLast(seq),
+      redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
+      epochOf: (record) => this.#moves.current(record.epoch),
+    }
+  }
+
+  /** While the CALL is under way the next batch is formed, for as long as there is more to send. */
+  async #call(contact: Contact, batch: FormedBatch, isRedriven: boolean): Promise<ApplyAnswer> {
+    const { journal, site } = this.#options
+    const { session, term, lineage } = contact
+    const { transactions, plan } = batch
+    this.#underWay = batch
+    const answering = session.apply({
+      site,
+      epoch: journal.epoch,
+      term,
+      told: this.#told,
+      lineage,
+      transactions,
+      plan,
+      isRedriven,
+      streak: this.#streak,
+    })
+    if (batch.isFull) this.#former.formAhead(this.#sizing.presumedSize)
+    let isAsPresumed = false
+    try {
+      const answer = await answering
+      this.#underWay = undefined
+      isAsPresumed = isAllApplied(transactions.length, answer)
+      return answer
+    } finally {
+      if (!isAsPresumed) await this.#former.dropAhead()
+    }
   }
 
   async #park(parked: Batch['parked']): Promise<void> {
     this.#notify(await this.#parking.park(parked))
-    for (const { seq } of parked) this.#waiting.delete(seq)
+    this.#attempts.forget(parked.map(({ seq }) => seq))
   }
 
-  async #book(batch: Batch, answer: Done, durationMs: number): Promise<void> {
-    const effects = outcomeEffects(answer.outcomes, answer.position, (seq, run) =>
-      this.#ledgerEpoch(seq, run),
-    )
+  async #book(batch: FormedBatch, answer: FinishedCall, durationMs: number): Promise<void> {
+    const { outcomes, position, pausedBy } = answer
+    const effects = outcomeEffects(outcomes, position, {
+      ledgerEpoch: (seq, run) => this.#ledgerEpoch(seq, run),
+      attempts: (seq) => this.#attempts.made(seq) + 1,
+    })
     await this.#options.journal.setStatus(effects.changes)
     this.#streak = answer.streak
-    this.#pausedBy = answer.pausedBy
-    this.#noteTold(batch, answer)
-    this.#noteWaiting(
-      effects.waiting.map(({ seq }) => seq),
-      answer.pausedBy.length > 0,
-    )
-    for (const { seqs } of answer.outcomes) for (const seq of seqs) this.#failedAlone.delete(seq)
-    for (const { from, to } of effects.changes)
-      for (let seq = from; seq <= to; seq++) this.#waiting.delete(seq)
+    this.#pausedBy = pausedBy
+    this.#noteTold(batch, outcomes)
+    await this.#attempts.wait(effects.waiting, pausedBy.length > 0)
+    for (const { outcome, seqs } of outcomes) this.#noteAnswered(outcome, seqs)
     this.#notify(effects.changes)
-    await this.#park(blockedOf(batch.transactions, answer.outcomes))
-    for (const { outcome, seqs } of answer.outcomes)
-      if (outcome === 'waiting' || outcome === 'parked') for (const seq of seqs) this.#pass.behind.add(seq)
-    await this.#releaseBehind(answer)
-    this.#alarmDigests(effects.digestDifferent)
-    const { length } = batch.transactions
-    this.#size = afterSuccess(this.#size, {
-      transactions: length,
-      durationMs,
-      roundTripMs: this.#roundTripMs,
-      isFull: batch.isFull,
-    })
-    const { position } = answer
-    this.#options.onBatch?.({
-      transactions: length,
-      bytes: batch.bytes,
-      durationMs,
-      applied: effects.applied,
-      rejected: effects.rejected.length,
-      position,
-      pausedBy: answer.pausedBy,
-    })
+    await this.#park(blockedOf(batch.transactions, outcomes))
+    await this.#releaseBehind(outcomes)
+    for (const seq of effects.digestDifferent) this.#options.onAlarm?.(digestAlarm(seq))
+    this.#sizing.succeeded(batch, durationMs)
+    this.#tell(batch, answer, effects, durationMs)
+  }
+
+  #noteAnswered(outcome: OutcomeRun['outcome'], seqs: readonly Seq[]): void {
+    this.#suspects.clear(seqs)
+    if (outcome === 'applied' || outcome === 'rejected') this.#attempts.forget(seqs)
+    else this.#former.leaveBehind(seqs)
   }
 
   /** Undefined where the transaction stands under the epoch that it was recorded in. */
@@ -259,8 +219,8 @@ export class Sender {
     return epoch === own ? undefined : epoch
   }
 
-  #noteTold(batch: Batch, answer: Done): void {
-    const last = answer.outcomes
+  #noteTold(batch: Batch, outcomes: readonly OutcomeRun[]): void {
+    const last = outcomes
       .findLast((run) => run.outcome === 'applied' || run.outcome === 'rejected')
       ?.seqs.at(-1)
     const sent = batch.transactions.find(({ seq }) => seq === last)
@@ -269,29 +229,23 @@ export class Sender {
     this.#told = { epoch: sent.epoch, seq: sent.seq }
   }
 
-  #noteWaiting(seqs: readonly Seq[], isPaused: boolean): void {
-    const retryAtMs = this.#options.clock.monotonicMs() + (this.#options.retryDelayMs ?? 5_000)
-    for (const seq of seqs) {
-      const attempts = (this.#waiting.get(seq)?.attempts ?? 0) + (isPaused ? 0 : 1)
-      this.#waiting.set(seq, { attempts, retryAtMs })
-    }
-  }
-
-  async #releaseBehind(answer: Done): Promise<void> {
-    const applied = answer.outcomes.filter((run) => run.outcome === 'applied').flatMap((run) => run.seqs)
+  async #releaseBehind(outcomes: readonly OutcomeRun[]): Promise<void> {
+    const applied = outcomes.filter((run) => run.outcome === 'applied').flatMap((run) => run.seqs)
     const released = await this.#parking.releaseBehind(applied)
     if (released.length > 0) this.startOver()
     this.#notify(released)
   }
 
-  #alarmDigests(seqs: readonly Seq[]): void {
-    for (const seq of seqs) {
-      this.#options.onAlarm?.({
-        code: 'digest_differs',
-        message: `Main knows transaction ${seq} with other operations than the journal does.`,
-        hint: 'Compare both with `outpost tx show`: a journal was edited, or an id was made twice.',
-      })
-    }
+  #tell(batch: Batch, answer: FinishedCall, effects: OutcomeEffects, durationMs: number): void {
+    this.#options.onBatch?.({
+      transactions: batch.transactions.length,
+      bytes: batch.bytes,
+      durationMs,
+      applied: effects.applied,
+      rejected: effects.rejected.length,
+      position: answer.position,
+      pausedBy: answer.pausedBy,
+    })
   }
 
   #notify(changes: Parameters<NonNullable<ApplierOptions['onStatus']>>[0]): void {

@@ -1,4 +1,4 @@
-import type { PlannedTransaction } from '../ledger/batch-plan.ts'
+import type { WireBatch } from '../ledger/batch-plan.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import type {
   ApplyAnswer,
@@ -41,6 +41,29 @@ export interface Faults {
 }
 
 const unreachable = (what: string): Error => Object.assign(new Error(what), { code: 'ECONNRESET' })
+
+/** A transaction as it came out of the payload, with the rows that it inserts. */
+interface Arrived {
+  readonly seq: Seq
+  readonly id: string
+  readonly epoch: Epoch
+  readonly dependsOn: readonly Seq[]
+  readonly isLastAttempt: boolean
+  readonly rows: readonly Readonly<Record<string, string>>[]
+}
+
+function arrived(wire: WireBatch, group: WireBatch['groups'][number]): readonly Arrived[] {
+  return group.x.map(([seq, id, , , dependsOn, isLastAttempt, places]) => {
+    const rows: Record<string, string>[] = []
+    for (let at = 0; at < places.length; at += 2) {
+      const [shape, values] = group.r[places[at]!]!
+      const { columns } = wire.shapes[shape]!
+      const row = values[places[at + 1]!]!
+      rows.push(Object.fromEntries(columns.map((column, index) => [column, String(row[index])])))
+    }
+    return { seq, id, epoch: wire.epochs[group.e]!, dependsOn, isLastAttempt, rows }
+  })
+}
 
 /**
  * Main as the apply procedure makes it: a log of commits of which only a prefix is durable. Everything that it knows
@@ -123,6 +146,7 @@ export class SimulatedMain {
   }
 
   async apply(call: ApplyCall, faults: Faults): Promise<ApplyAnswer> {
+    const wire = JSON.parse(call.plan.payload({})) as WireBatch
     if (this.lineage !== call.lineage || this.#pendingLineage !== undefined) return { kind: 'lineage' }
     const { told } = call
     if (told !== undefined && !this.#has(told)) return { kind: 'gap' }
@@ -130,13 +154,12 @@ export class SimulatedMain {
     const isPaused = false
     const outcomes: OutcomeRun[] = []
     const failed = new Set<Seq>()
-    for (const group of call.plan.groups) {
+    for (const group of wire.groups) {
       const { epoch, term } = this.#site()
       if (epoch !== call.epoch || term !== call.term) return { kind: 'fenced' }
-      for (const seq of group) {
-        const transaction = call.transactions.find((each) => each.seq === seq)!
+      for (const transaction of arrived(wire, group)) {
         const outcome = this.#applyOne(transaction, call.lineage, failed, isPaused)
-        if (outcome.outcome !== 'applied') failed.add(seq)
+        if (outcome.outcome !== 'applied') failed.add(transaction.seq)
         outcomes.push(outcome)
       }
       if (faults.crashesHere()) throw unreachable('main crashed')
@@ -163,19 +186,14 @@ export class SimulatedMain {
       .map(({ epoch, seq }) => ({ epoch, from: seq, to: seq }))
   }
 
-  #applyOne(
-    transaction: PlannedTransaction,
-    lineage: string,
-    failed: ReadonlySet<Seq>,
-    isPaused: boolean,
-  ): OutcomeRun {
+  #applyOne(transaction: Arrived, lineage: string, failed: ReadonlySet<Seq>, isPaused: boolean): OutcomeRun {
     const seqs = [transaction.seq]
     if (transaction.dependsOn.some((seq) => failed.has(seq))) return { seqs, outcome: 'parked' }
     const known = this.ledger().find(({ id }) => id === transaction.id)
     if (known !== undefined) return { seqs, outcome: known.outcome, lineage: known.lineage }
     const { epoch, seq, id } = transaction
-    const [operation] = transaction.operations
-    const needs = operation?.kind === 'insert' ? operation.row.needs : undefined
+    const [row] = transaction.rows
+    const needs = row?.needs
     if (
       needs &&
       !this.ledger().some(({ keys }) => keys.includes(needs)) &&
@@ -183,13 +201,10 @@ export class SimulatedMain {
     ) {
       return { seqs, outcome: 'waiting', sqlstate: '23503' }
     }
-    const isPoison = operation?.kind === 'insert' && operation.row.poison === 'yes'
+    const isPoison = row?.poison === 'yes'
     const outcome =
       isPoison || (needs && !this.ledger().some(({ keys }) => keys.includes(needs))) ? 'rejected' : 'applied'
-    const keys =
-      outcome === 'applied'
-        ? transaction.operations.flatMap((each) => (each.kind === 'insert' ? [each.row.key!] : []))
-        : []
+    const keys = outcome === 'applied' ? transaction.rows.map(({ key }) => key!) : []
     this.log.push({ kind: 'ledger', epoch, seq, id, outcome, lineage, keys })
     return { seqs, outcome, lineage, ...(outcome === 'rejected' ? { sqlstate: '23514' } : {}) }
   }

@@ -173,6 +173,12 @@ export const errorCodes = {
     'A main was to be accepted while none is refused.',
     'Look at the health of the site first: only a main that it refuses can be accepted.',
   ),
+  nothing_to_resume: entry(
+    409,
+    2,
+    'The applier was to be resumed while it is not blocked.',
+    'Look at the health of the site first: what waits for main or for its turn goes on by itself.',
+  ),
   // overlay
   read_refused: entry(
     422,

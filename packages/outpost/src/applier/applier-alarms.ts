@@ -1,0 +1,62 @@
+import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { ApplierAlarm } from './applier-options.ts'
+import { messageOf } from './journal-alarm.ts'
+
+export const fencedAlarm: ApplierAlarm = {
+  code: 'epoch_fenced',
+  message: 'Main knows this life of the journal, or this applier, as ended: another one has taken over.',
+  hint: 'Look for a second process of this site or a restored copy of its journal. Nothing is lost or doubled meanwhile.',
+}
+
+export function strangerAlarm(main: { readonly system: string; readonly timeline: number }): ApplierAlarm {
+  return {
+    code: 'lineage_refused',
+    message: `Main (system ${main.system}, timeline ${main.timeline}) does not descend from the server that this site wrote to.`,
+    hint: 'Check which server is the right one, then run `outpost site accept-main`.',
+  }
+}
+
+export function rejectionsAlarm(message: string): ApplierAlarm {
+  return {
+    code: 'rejections',
+    message: `Ten transactions were rejected for the same reason: ${message}`,
+    hint: 'Compare the schema of main with what the site records, mend it, then run `outpost site resume`.',
+  }
+}
+
+export function stuckAlarm(seq: Seq, reason: unknown): ApplierAlarm {
+  return {
+    code: 'stuck',
+    message: `Transaction ${seq} fails again and again: ${messageOf(reason)}`,
+    hint: 'It is tried again every minute; what does not depend on it goes on. Look at main for the cause.',
+  }
+}
+
+export function digestAlarm(seq: Seq): ApplierAlarm {
+  return {
+    code: 'digest_differs',
+    message: `Main knows transaction ${seq} with other operations than the journal does.`,
+    hint: 'Compare both with `outpost tx show`: a journal was edited, or an id was made twice.',
+  }
+}
+
+/** The schema that the applier needs is not there: no transaction is to blame. */
+const missingSchema = new Set(['42883', '3F000', '42P01'])
+
+/** Pure: the alarm of an error that no waiting cures, although no transaction is to blame (N11). */
+export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
+  if (missingSchema.has(sqlstateOf(error) ?? '')) {
+    return {
+      code: 'not_migrated',
+      message: `Main lacks the Outpost schema: ${messageOf(error)}`,
+      hint: 'Run `outpost migrate` against main.',
+    }
+  }
+  if (classify(error) !== 'configuration') return undefined
+  return {
+    code: 'configuration',
+    message: `Main refuses the site: ${messageOf(error)}`,
+    hint: 'Check user, password and grants of the site; see `grantSite`.',
+  }
+}

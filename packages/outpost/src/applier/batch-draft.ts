@@ -1,0 +1,90 @@
+import type { EncodedPlan, PlanEncoder } from '../ledger/encoded-plan.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
+import { type Batch, BatchBuilder, type BatchFacts } from './batch.ts'
+import type { BatchSize } from './batch-size.ts'
+
+/**
+ * One pass over what is buffered, from batch to batch: what waits is looked at once a pass, however much of it there
+ * is, and what stands behind it is reached. A pass that has come to the end goes on with what is appended.
+ */
+export interface Pass {
+  after: Seq
+  /** Left in line on purpose: it waits, or what it depends on does. */
+  readonly behind: Set<Seq>
+  isAtEnd: boolean
+}
+
+export const newPass = (): Pass => ({ after: 0, behind: new Set(), isAtEnd: false })
+
+export interface FormedBatch extends Batch {
+  readonly plan: EncodedPlan
+}
+
+/**
+ * A batch in the making, planned and encoded as its transactions come.
+ *
+ * States: open → `finish()` → finished, or open → `drop()` → dropped. Invariant: its pass stays where it was until
+ * the draft is finished, and a dropped one leaves no trace in it.
+ */
+export class BatchDraft {
+  readonly #pass: Pass
+  readonly #builder: BatchBuilder
+  readonly #encoder: PlanEncoder
+  readonly #leftBehind: Seq[] = []
+  #after: Seq
+  #isDropped = false
+  isAtEnd = false
+
+  constructor(pass: Pass, size: BatchSize, facts: BatchFacts, encoder: PlanEncoder) {
+    this.#pass = pass
+    this.#after = pass.after
+    this.#encoder = encoder
+    const { behind } = pass
+    const leaveBehind = (seq: Seq) => {
+      this.#leftBehind.push(seq)
+      return behind.add(seq)
+    }
+    this.#builder = new BatchBuilder(
+      size,
+      facts,
+      { has: (seq) => behind.has(seq), add: leaveBehind },
+      (transaction) => encoder.add(transaction),
+    )
+  }
+
+  /** How far in line it has come. */
+  get after(): Seq {
+    return this.#after
+  }
+
+  /** It takes nothing more. */
+  get isClosed(): boolean {
+    return this.#isDropped || this.#builder.isFull
+  }
+
+  get isDropped(): boolean {
+    return this.#isDropped
+  }
+
+  /** Takes the next record in line; false when there was no room for it. */
+  add(record: TransactionRecord): boolean {
+    if (!this.#builder.add(record)) return false
+    this.#after = record.seq
+    return true
+  }
+
+  fits(size: BatchSize): boolean {
+    return this.#builder.fits(size)
+  }
+
+  finish(): FormedBatch {
+    this.#pass.after = this.#after
+    this.#pass.isAtEnd = this.isAtEnd
+    return { ...this.#builder.finish(), plan: this.#encoder.finish() }
+  }
+
+  drop(): void {
+    this.#isDropped = true
+    for (const seq of this.#leftBehind) this.#pass.behind.delete(seq)
+  }
+}
