@@ -130,6 +130,7 @@ describe('renderStatus', () => {
   const health = {
     status: 'degraded',
     database: 'unreachable',
+    main_contact_age_seconds: 75,
     redis: 'unused',
     replica: 'connected',
     can_record: true,
@@ -148,6 +149,7 @@ describe('renderStatus', () => {
   it('shows what is wrong and what to do', () => {
     const text = renderStatus({ url: 'http://127.0.0.1:8001', health, buffer: null })
     expect(text).toContain('degraded, records')
+    expect(text).toContain('unreachable, answered 1 min ago')
     expect(text).toContain('4 pending, oldest 1 min old, 1 rejected')
     expect(text).toContain('connected, lag 1 min')
     expect(text).toMatch(/main_unreachable: Main does not answer\.\n {2}Wait\.\n$/)

@@ -21,7 +21,7 @@ export function renderStatus(status: SiteStatus): string {
   const facts = renderFacts([
     ['site', `${health.site.name} (${health.site.type}) at ${status.url}`],
     ['status', `${health.status}, ${health.can_record ? 'records' : 'cannot record'}`],
-    ['main', health.database],
+    ['main', describeMain(health)],
     ['replica', describeReplica(health)],
     ['journal', describeJournal(health, buffer)],
     ['buffer', describeBuffer(health)],
@@ -33,6 +33,12 @@ export function renderStatus(status: SiteStatus): string {
 
 function renderHealthProblem(problem: Health['problems'][number]): string {
   return `\n${problem.code}: ${problem.message}\n  ${problem.hint}\n`
+}
+
+function describeMain({ database, main_contact_age_seconds: age }: Health): string {
+  return age === null
+    ? `${database}, has not answered yet`
+    : `${database}, answered ${formatDuration(age * 1000)} ago`
 }
 
 function describeReplica({ replica, replication_lag: lag }: Health): string {

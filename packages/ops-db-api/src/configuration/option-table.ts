@@ -147,20 +147,25 @@ export const optionTable = {
   ),
   lsnTrackingIsEnabled: booleanOption({
     name: 'LSN_TRACKING_ENABLED',
-    description: 'Follow the replica by position, beside the ledger',
+    description:
+      'Follow the replica closely, with positions in health; false looks only every BACKGROUND_PROCESSING_INTERVAL',
     fallback: 'true',
   }),
   lsnCheckIntervalMs: secondsOption(
     {
       name: 'LSN_CHECK_INTERVAL',
-      description: 'Pause between two looks at the position of the replica',
+      description: 'Pause between two looks at the replica while something waits for it',
       fallback: '0.1',
     },
     0.01,
     60,
   ),
   lsnTimeoutMs: secondsOption(
-    { name: 'LSN_TIMEOUT', description: 'Longest wait for the replica to reach a position', fallback: '30' },
+    {
+      name: 'LSN_TIMEOUT',
+      description: 'Longest wait for the replica to have a transaction',
+      fallback: '30',
+    },
     0.1,
     3_600,
   ),

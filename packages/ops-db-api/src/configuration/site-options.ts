@@ -29,6 +29,7 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
       retryAttempts: configuration.retryAttempts,
       retryDelayMs: configuration.retryDelayMs,
       idleIntervalMs: configuration.idleIntervalMs,
+      lsnTracking: configuration.lsnTrackingIsEnabled,
       lsnCheckIntervalMs: configuration.lsnCheckIntervalMs,
       lsnTimeoutMs: configuration.lsnTimeoutMs,
     }),

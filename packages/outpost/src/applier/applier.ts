@@ -1,5 +1,6 @@
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { StatusChange } from '../journal/journal.ts'
+import type { Seq } from '../transaction/transaction.ts'
 import { Activity, type Rest } from './activity.ts'
 import { Alarms } from './alarms.ts'
 import { fencedAlarm, rejectionsAlarm, strangerAlarm } from './applier-alarms.ts'
@@ -117,6 +118,11 @@ export class Applier {
     }
     this.#sender.reset()
     this.wake()
+  }
+
+  /** Transactions that fail again and again alone (N11), oldest first. */
+  get stuck(): readonly Seq[] {
+    return this.#parking.stuck
   }
 
   /** Sites that missing rows wait for since main was replaced, as the last CALL found them; usually none (N9). */

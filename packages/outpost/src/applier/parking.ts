@@ -9,12 +9,14 @@ export class Parking {
   readonly #parkedBehind = new Map<Seq, Set<Seq>>()
   /** Stuck ones, with the time of their next try on the monotonic clock. */
   readonly #stuck = new Map<Seq, number>()
+  /** Those that were stuck, until they are settled: also while they are tried again. */
+  readonly #everStuck = new Set<Seq>()
 
   constructor(journal: Journal) {
     this.#journal = journal
     for (const seq of journal.seqsIn('parked')) {
       const { parkedBy } = journal.status(seq)
-      if (parkedBy === 'stuck') this.#stuck.set(seq, 0)
+      if (parkedBy === 'stuck') this.#noteStuck(seq, 0)
       else for (const blocker of parkedBy ?? []) this.#note(blocker, seq)
     }
   }
@@ -37,7 +39,7 @@ export class Parking {
       { from: seq, to: seq, status: { state: 'parked', parkedBy: 'stuck' } },
     ]
     await this.#journal.setStatus(changes)
-    this.#stuck.set(seq, retryAtMs)
+    this.#noteStuck(seq, retryAtMs)
     return changes
   }
 
@@ -69,6 +71,20 @@ export class Parking {
 
   get nextStuckMs(): number | undefined {
     return this.#stuck.size === 0 ? undefined : Math.min(...this.#stuck.values())
+  }
+
+  /** Stuck ones and those that are tried again after it, oldest first. */
+  get stuck(): readonly Seq[] {
+    for (const seq of this.#everStuck) {
+      const { state } = this.#journal.status(seq)
+      if (state !== 'parked' && state !== 'buffered') this.#everStuck.delete(seq)
+    }
+    return [...this.#everStuck].sort((a, b) => a - b)
+  }
+
+  #noteStuck(seq: Seq, retryAtMs: number): void {
+    this.#stuck.set(seq, retryAtMs)
+    this.#everStuck.add(seq)
   }
 
   #note(blocker: Seq, seq: Seq): void {

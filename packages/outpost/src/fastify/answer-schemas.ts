@@ -24,6 +24,10 @@ const state = oneOf(...transactionStates)
 export const healthAnswer = objectOf({
   status: { ...oneOf('healthy', 'degraded', 'unhealthy'), description: 'unhealthy: it cannot record' },
   database: { ...oneOf('connected', 'unreachable'), description: 'Whether main answers' },
+  main_contact_age_seconds: {
+    ...orNull('number'),
+    description: 'Since main last answered; null before first contact',
+  },
   redis: oneOf('connected', 'unreachable', 'unused'),
   replica: oneOf('connected', 'unreachable', 'diverged', 'unused'),
   can_record: flag,

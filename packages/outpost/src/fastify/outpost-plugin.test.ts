@@ -8,6 +8,7 @@ import { transactionDocument } from './transaction-document.ts'
 const health = {
   status: 'degraded',
   database: 'unreachable',
+  main_contact_age_seconds: null,
   redis: 'unused',
   replica: 'connected',
   can_record: true,

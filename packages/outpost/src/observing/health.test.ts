@@ -13,9 +13,12 @@ const well: HealthFacts = {
   journalMaxBytes: 10_000,
   oldestPendingMs: 0,
   bufferAlarmSize: 1_000,
-  main: { isConnected: true },
+  main: { isConnected: true, silentMs: 300, maxSilentMs: 6_000 },
   replica: 'connected',
+  replicaBehindMs: undefined,
   applier: { status: 'waiting', lastRunMs: 0, applied: 0, failed: 0 },
+  stuck: [],
+  alarms: [],
   pausedBy: [],
   lagSeconds: 0.2,
   mainLsn: '0/3000000',
@@ -28,9 +31,17 @@ describe('judgeHealth', () => {
   })
 
   const faults: [string, Partial<HealthFacts>, string][] = [
-    ['main away', { main: { isConnected: false } }, 'main_unreachable'],
+    ['main away', { main: { ...well.main, isConnected: false, reason: 'refused' } }, 'main_unreachable'],
+    ['P2: a half-open link', { main: { ...well.main, silentMs: 6_001 } }, 'main_unreachable'],
     ['replica away', { replica: 'unreachable' }, 'replica_unreachable'],
     ['replica diverged', { replica: 'diverged' }, 'replica_diverged'],
+    ['N15: a replica that has not met this main', { replicaBehindMs: 2_001 }, 'replica_behind'],
+    ['N11: a stuck transaction', { stuck: [7] }, 'stuck'],
+    [
+      'N2: a fenced epoch',
+      { alarms: [{ code: 'epoch_fenced', message: 'fenced', hint: 'look', ageMs: 60_000 }] },
+      'epoch_fenced',
+    ],
     ['a dead letter', { journal: { ...well.journal, counts: { ...noCounts, rejected: 1 } } }, 'dead_letters'],
     [
       'a long backlog',
@@ -45,6 +56,32 @@ describe('judgeHealth', () => {
     const health = judgeHealth({ ...well, ...change })
     expect(health).toMatchObject({ status: 'degraded', can_record: true, problems: [{ code }] })
     expect(health.problems[0]?.hint).not.toBe('')
+  })
+
+  it('shows the age of the last proof of contact, also before it is too old', () => {
+    expect(judgeHealth(well)).toMatchObject({ database: 'connected', main_contact_age_seconds: 0.3 })
+    const silent = judgeHealth({ ...well, main: { ...well.main, silentMs: 8_000 } })
+    expect(silent).toMatchObject({ database: 'unreachable', main_contact_age_seconds: 8 })
+    expect(silent.problems[0]?.message).toContain('nothing has come for 8 s')
+    const never = judgeHealth({ ...well, main: { ...well.main, isConnected: false, silentMs: undefined } })
+    expect(never.main_contact_age_seconds).toBeNull()
+  })
+
+  it('names what stopped the applier once, and says how long ago an alarm was', () => {
+    const stopped = { code: 'configuration', message: 'refused', hint: 'grant' }
+    const alarms = [
+      { ...stopped, ageMs: 1_000 },
+      { code: 'digest_differs', message: 'differs', hint: 'compare', ageMs: 90_000 },
+    ]
+    const { problems } = judgeHealth({
+      ...well,
+      applier: { ...well.applier, status: 'stopped', stopped },
+      alarms,
+    })
+    expect(problems).toEqual([
+      stopped,
+      { code: 'digest_differs', message: 'differs (90 s ago)', hint: 'compare' },
+    ])
   })
 
   it('P1: is unhealthy once the journal failed', () => {

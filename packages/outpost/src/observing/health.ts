@@ -1,6 +1,7 @@
 import type { JournalStatistics } from '../journal/journal.ts'
 import type { Health } from '../site/site-api.ts'
-import type { Epoch } from '../transaction/transaction.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
+import { findProblems } from './health-problems.ts'
 
 /** What is known at the moment of asking; ages in milliseconds, undefined where nothing is known. */
 export interface HealthFacts {
@@ -16,8 +17,10 @@ export interface HealthFacts {
   readonly journalMaxBytes: number | undefined
   readonly oldestPendingMs: number
   readonly bufferAlarmSize: number
-  readonly main: { readonly isConnected: boolean; readonly reason?: string }
+  readonly main: MainContact
   readonly replica: 'connected' | 'unreachable' | 'diverged' | 'unused'
+  /** Since when the replica answers without the row of main's lineage. */
+  readonly replicaBehindMs: number | undefined
   readonly applier: {
     readonly status: 'running' | 'waiting' | 'stopped'
     readonly lastRunMs: number | undefined
@@ -26,6 +29,10 @@ export interface HealthFacts {
     /** Why it stopped by itself, with what to do. */
     readonly stopped?: { readonly code: string; readonly message: string; readonly hint: string }
   }
+  /** Transactions that fail again and again alone and are tried slowly (N11). */
+  readonly stuck: readonly Seq[]
+  /** What was raised lately and has not stopped the applier; each with its age. */
+  readonly alarms: readonly (Problem & { readonly ageMs: number })[]
   /** Sites that attempts wait for after main was replaced (N9). */
   readonly pausedBy: readonly string[]
   readonly lagSeconds: number | undefined
@@ -33,7 +40,22 @@ export interface HealthFacts {
   readonly replicaLsn: string | undefined
 }
 
-type Problem = Health['problems'][number]
+/** What is known of the link to main. */
+export interface MainContact {
+  readonly isConnected: boolean
+  readonly reason?: string
+  /** Since main last answered; undefined before it ever did. */
+  readonly silentMs: number | undefined
+  /** A main that says nothing for longer counts as away: behind a half-open link only silence tells. */
+  readonly maxSilentMs: number
+}
+
+export type Problem = Health['problems'][number]
+
+/** Whether main answers, by the last proof of it. Pure. */
+export function isInContact({ isConnected, silentMs = 0, maxSilentMs }: MainContact): boolean {
+  return isConnected && silentMs <= maxSilentMs
+}
 
 /** Judges a site from its facts. Pure: the same facts always give the same answer. */
 export function judgeHealth(facts: HealthFacts): Health {
@@ -43,7 +65,8 @@ export function judgeHealth(facts: HealthFacts): Health {
   const attempts = facts.applier.applied + facts.applier.failed
   return {
     status: canRecord ? (problems.length === 0 ? 'healthy' : 'degraded') : 'unhealthy',
-    database: facts.main.isConnected ? 'connected' : 'unreachable',
+    database: isInContact(facts.main) ? 'connected' : 'unreachable',
+    main_contact_age_seconds: facts.main.silentMs === undefined ? null : facts.main.silentMs / 1000,
     redis: 'unused',
     replica: facts.replica,
     can_record: canRecord,
@@ -67,79 +90,4 @@ export function judgeHealth(facts: HealthFacts): Health {
     site: facts.site,
     problems,
   }
-}
-
-const maxLagSeconds = 300
-
-function findProblems(facts: HealthFacts): Problem[] {
-  const { counts, bytes } = facts.journal
-  const problems: Problem[] = []
-  const add = (code: string, message: string, hint: string) => problems.push({ code, message, hint })
-  if (facts.journalFailure !== undefined) {
-    add(
-      'journal_failed',
-      `The journal takes no writes: ${facts.journalFailure}`,
-      'Check the disk, then restart the site.',
-    )
-  }
-  if (!facts.main.isConnected) {
-    const reason = facts.main.reason ?? 'no answer'
-    add(
-      'main_unreachable',
-      `Main is out of reach: ${reason}`,
-      'Recording goes on. Check the link when it lasts.',
-    )
-  }
-  if (facts.replica === 'unreachable') {
-    add(
-      'replica_unreachable',
-      'The local replica does not answer.',
-      'Reads go to main meanwhile; start the replica.',
-    )
-  }
-  if (facts.replica === 'diverged') {
-    add(
-      'replica_diverged',
-      'The local replica does not follow main.',
-      'Rebuild it from main when it does not catch up.',
-    )
-  }
-  if (counts.rejected > 0) {
-    add(
-      'dead_letters',
-      `${counts.rejected} transactions were rejected by main.`,
-      'Look at them: `outpost tx list --state rejected`.',
-    )
-  }
-  if (counts.buffered + counts.parked > facts.bufferAlarmSize) {
-    add(
-      'buffer_large',
-      `${counts.buffered + counts.parked} transactions wait for main.`,
-      'They drain by themselves once main answers.',
-    )
-  }
-  if (facts.lagSeconds !== undefined && facts.lagSeconds > maxLagSeconds) {
-    add(
-      'replica_lags',
-      `The replica is ${Math.round(facts.lagSeconds)} s behind.`,
-      'Check the WAL stream and the replica.',
-    )
-  }
-  if (facts.pausedBy.length > 0) {
-    add(
-      'attempts_paused',
-      `Main was replaced; what refers to missing rows waits for ${facts.pausedBy.join(', ')}.`,
-      'Bring these sites back, or run `outpost site release-attempts` when they will not come.',
-    )
-  }
-  if (facts.applier.stopped) problems.push(facts.applier.stopped)
-  if (facts.journalMaxBytes !== undefined && bytes > facts.journalMaxBytes * 0.8) {
-    const percent = Math.round((bytes / facts.journalMaxBytes) * 100)
-    add(
-      'journal_filling',
-      `The journal is ${percent} % full.`,
-      'Restore the link or raise JOURNAL_MAX_BYTES before it is full.',
-    )
-  }
-  return problems
 }

@@ -9,7 +9,7 @@ import type { SiteParts } from './site-parts.ts'
 export async function healthReport(parts: SiteParts, engine: SiteEngine): Promise<Health> {
   const { journal, settings, replica, clock } = parts
   const { facts, applier } = engine
-  const lag = await facts.lag(settings.name, (sql, values) => engine.askReplica(sql, values))
+  const lag = await engine.lag.now()
   return judgeHealth({
     site: {
       name: settings.name,
@@ -25,10 +25,13 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     bufferAlarmSize: settings.bufferAlarmSize,
     main: facts.main,
     replica: replica ? facts.replica : 'unused',
+    replicaBehindMs: replica && facts.replicaBehindMs,
     applier: facts.applier(applier.state),
+    stuck: applier.stuck,
+    alarms: facts.alarms,
     pausedBy: applier.pausedBy,
     lagSeconds: lag.seconds,
-    mainLsn: facts.mainLsn,
+    mainLsn: settings.lsnTracking ? facts.mainLsn : undefined,
     replicaLsn: lag.replicaLsn,
   })
 }

@@ -1,3 +1,5 @@
+import type { ClientBase } from 'pg'
+import { LsnTracker, type Tracked } from '../applier/lsn-tracker.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import { resolveTable } from '../postgres/resolve-table.ts'
@@ -44,16 +46,24 @@ export class RunningSite implements Site {
   readonly #engine: SiteEngine
   readonly #tokens: SiteTokens
   readonly #appender: Appender
+  readonly #tracker: LsnTracker
   #stopped: Promise<void> | undefined
 
   constructor(parts: SiteParts) {
-    const { settings, journal, catalog } = parts
+    const { settings, journal, catalog, clock, main } = parts
     this.#parts = parts
     this.name = settings.name
     this.type = settings.type
     this.#engine = new SiteEngine(parts)
     this.#tokens = new SiteTokens({ secretKey: settings.secretKey, siteName: settings.name, journal })
     this.#appender = new Appender({ ...parts, catalog: () => catalog.current })
+    this.#tracker = new LsnTracker({
+      main: (work) => main.run(directWriteTimeoutMs, work),
+      replica: (sql, values) => this.#engine.askReplica(sql, values),
+      clock,
+      intervalMs: settings.lsnCheckIntervalMs,
+      timeoutMs: settings.lsnTimeoutMs,
+    })
   }
 
   async start(): Promise<void> {
@@ -65,7 +75,7 @@ export class RunningSite implements Site {
   }
 
   get isMainConnected(): boolean {
-    return this.#engine.facts.main.isConnected
+    return this.#engine.facts.isMainConnected
   }
 
   transaction(): TransactionBuilder {
@@ -141,6 +151,14 @@ export class RunningSite implements Site {
     options = {},
   ) {
     return await writeDirect(this.#parts.main, statements, { timeoutMs: directWriteTimeoutMs, ...options })
+  }
+
+  async executeAndTrack<T>(
+    work: (client: Pick<ClientBase, 'query'>) => Promise<T>,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<Tracked<T>> {
+    const { settings } = this.#parts
+    return await this.#tracker.executeAndTrack(work, settings.lsnTracking ? options : { timeoutMs: 0 })
   }
 
   async acceptMain(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { ClientBase } from 'pg'
+import type { Tracked } from '../applier/lsn-tracker.ts'
 import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import type { TransactionBuilder } from '../transaction/builder.ts'
@@ -70,6 +72,8 @@ export interface Health {
   readonly status: 'healthy' | 'degraded' | 'unhealthy'
   /** Whether main answers. */
   readonly database: 'connected' | 'unreachable'
+  /** Since main last answered anything; null before first contact. */
+  readonly main_contact_age_seconds: number | null
   readonly redis: 'connected' | 'unreachable' | 'unused'
   readonly replica: 'connected' | 'unreachable' | 'diverged' | 'unused'
   readonly can_record: boolean
@@ -132,7 +136,7 @@ export interface Site {
   readonly name: string
   readonly type: 'main' | 'secondary'
   readonly catalog: Catalog
-  /** Whether the applier is in contact with main, as far as is known at this moment. */
+  /** Whether main has answered the applier a moment ago, as far as is known: silence ends it within seconds. */
   readonly isMainConnected: boolean
   transaction(): TransactionBuilder
   /** Durable when it resolves (P1). Never waits for the link (P2). */
@@ -182,6 +186,15 @@ export interface Site {
     ) => Promise<StoredAnswer>,
     options?: { readonly idempotency?: Idempotency },
   ): Promise<StoredAnswer & { readonly isReplayed: boolean }>
+  /**
+   * Runs `work` on main in one database transaction and waits until the site's replica has replayed it: the position is
+   * taken after the commit (E1). `replicated` is false when `timeoutMs` (default `lsnTimeoutMs`) ran out; where
+   * `lsnTracking` is off the replica is looked at once and not waited for. Errors: `main_unreachable`, what `work` or PostgreSQL says; never for a slow replica.
+   */
+  executeAndTrack<T>(
+    work: (client: Pick<ClientBase, 'query'>) => Promise<T>,
+    options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<Tracked<T>>
   /** N4: accepts the present main although it does not descend from the one written to before. An operator's decision. */
   acceptMain(): Promise<void>
   /**
@@ -231,7 +244,14 @@ export interface SiteOptions {
   readonly retryAttempts?: number
   readonly retryDelayMs?: number
   readonly idleIntervalMs?: number
+  /**
+   * Follows the replica closely: looks for what was applied every `lsnCheckIntervalMs` instead of every
+   * `idleIntervalMs`, shows positions in health, and lets `executeAndTrack` wait. Default true.
+   */
+  readonly lsnTracking?: boolean
+  /** Between two looks at the replica. Default 100. */
   readonly lsnCheckIntervalMs?: number
+  /** Longest wait for the replica when the caller does not say. Default 30,000. */
   readonly lsnTimeoutMs?: number
   /** Schemas to introspect; default `['public']`. */
   readonly schemas?: readonly string[]

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Applier } from '../applier/applier.ts'
-import type { LineageNews } from '../applier/applier-options.ts'
+import type { ApplierAlarm, LineageNews } from '../applier/applier-options.ts'
 import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
@@ -9,11 +9,13 @@ import { MergedReads } from './merged-reads.ts'
 import { OwnChanges } from './own-changes.ts'
 import { promotablePositions } from './promotable.ts'
 import { PutBack } from './put-back.ts'
+import { ReplicaLag } from './replica-lag.ts'
 import { siteApplier } from './site-applier.ts'
 import { SiteChores } from './site-chores.ts'
 import { SiteEvents } from './site-events.ts'
 import { SiteFacts } from './site-facts.ts'
 import type { SiteParts } from './site-parts.ts'
+import { confirmIntervalMs } from './site-settings.ts'
 import { StateWaiters } from './state-waiters.ts'
 import { StatusNews } from './status-news.ts'
 
@@ -32,6 +34,7 @@ export class SiteEngine {
   readonly reads: MergedReads
   readonly applier: Applier
   readonly ownChanges: OwnChanges
+  readonly lag: ReplicaLag
   readonly #parts: SiteParts
   readonly #lineage: KnownLineage
   readonly #news: StatusNews
@@ -44,7 +47,13 @@ export class SiteEngine {
     const { clock, journal } = parts
     this.#parts = parts
     this.ownChanges = new OwnChanges({ journal, catalog: () => parts.catalog.current })
-    this.facts = new SiteFacts(clock)
+    this.lag = new ReplicaLag({
+      siteName: parts.settings.name,
+      clock,
+      query: (sql, values) => this.askReplica(sql, values),
+      hasPosition: parts.settings.lsnTracking,
+    })
+    this.facts = new SiteFacts(clock, parts.settings.idleIntervalMs)
     this.waiters = new StateWaiters((seq) => journal.status(seq))
     this.#lineage = new KnownLineage(journal)
     this.#news = new StatusNews({ journal, clock, events: this.events, waiters: this.waiters })
@@ -104,16 +113,14 @@ export class SiteEngine {
       onRedrive: (records) => overlay.putBack(records),
       onLineage: (news) => this.#lineageSeen(news),
       onLink: (state, reason) => {
-        this.facts.main = { isConnected: state === 'connected', ...(reason && { reason }) }
+        this.facts.linkChanged(state, reason)
         if (state === 'connected') main.noteReachable()
         else main.noteUnreachable()
         this.events.emit({ kind: 'link', main: state, ...(reason && { reason }) })
       },
-      onAlarm: (alarm) => this.events.emit({ kind: 'alarm', ...alarm }),
+      onAlarm: (alarm) => this.#alarm(alarm),
       onBatch: (batch) => this.facts.batchFinished(batch),
-      onPosition: (position) => {
-        this.facts.mainPosition = position
-      },
+      onPosition: (position) => this.facts.mainAnswered(position),
     })
   }
 
@@ -145,7 +152,7 @@ export class SiteEngine {
       clock,
       query,
       lineage: () => this.#lineage.current,
-      intervalMs: settings.lsnCheckIntervalMs,
+      intervalMs: confirmIntervalMs(settings),
       onConfirmed: (seqs, changes) => {
         this.#putBack.confirmed(inCommitOrder(seqs, journal))
         this.#news.changed(changes)
@@ -163,7 +170,7 @@ export class SiteEngine {
       lineage: () => this.#lineage.current?.id,
       promotable: () => promotablePositions(main, settings.promotableStandbys),
       onStatus: (changes) => this.#news.changed(changes),
-      onAlarm: (alarm) => this.events.emit({ kind: 'alarm', ...alarm }),
+      onAlarm: (alarm) => this.#alarm(alarm),
     })
   }
 
@@ -185,13 +192,15 @@ export class SiteEngine {
     this.#confirmer.wake()
   }
 
+  #alarm(alarm: ApplierAlarm): void {
+    this.facts.alarmRaised(alarm)
+    this.events.emit({ kind: 'alarm', ...alarm })
+  }
+
   #replicaSeen(state: ReplicaState): void {
     const { replica: pool } = this.#parts
     if (state === 'unreachable') pool?.noteUnreachable()
     else pool?.noteReachable()
-    const replica = state === 'behind' ? 'connected' : state
-    if (replica === this.facts.replica) return
-    this.facts.replica = replica
-    this.events.emit({ kind: 'replica', replica })
+    if (this.facts.replicaChanged(state)) this.events.emit({ kind: 'replica', replica: this.facts.replica })
   }
 }

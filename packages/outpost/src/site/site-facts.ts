@@ -1,41 +1,95 @@
-import type { ApplierState, FinishedBatch } from '../applier/applier-options.ts'
+import type { ApplierAlarm, ApplierState, FinishedBatch } from '../applier/applier-options.ts'
+import type { ReplicaState } from '../applier/confirmer.ts'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { JournalStatistics } from '../journal/journal.ts'
-import type { HealthFacts } from '../observing/health.ts'
+import { type HealthFacts, isInContact, type MainContact } from '../observing/health.ts'
 import { MinuteRate } from './rates.ts'
 import type { BufferStatistics } from './site-api.ts'
 
-const lagSql = `
-SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM outpost.heartbeat WHERE site = $1))::float8 AS seconds,
-       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text AS lsn`
-
-/** How long one answer serves everybody who asks for health. */
-const lagFreshMs = 500
-
-interface Lag {
-  readonly seconds: number | undefined
-  readonly replicaLsn: string | undefined
-}
+/** How long an alarm that stopped nothing is shown after it was raised. */
+const alarmShownMs = 600_000
+/** Beyond the applier's idle interval: it has asked main for this long then. */
+const silenceMs = 5_000
 
 /** What a running site has learned about itself, for health and statistics. */
 export class SiteFacts {
   readonly #clock: Clock
   readonly #rate = new MinuteRate()
-  main: HealthFacts['main'] = { isConnected: false, reason: 'no contact yet' }
-  replica: 'connected' | 'unreachable' | 'diverged' = 'connected'
+  readonly #maxSilentMs: number
+  #link: { readonly isConnected: boolean; readonly reason?: string } = {
+    isConnected: false,
+    reason: 'no contact yet',
+  }
+  #contactMs: number | undefined
+  #replica: 'connected' | 'unreachable' | 'diverged' = 'connected'
+  #behindSinceMs: number | undefined
+  /** The last of each code, with its time on the monotonic clock. */
+  readonly #alarms = new Map<string, { readonly alarm: ApplierAlarm; readonly atMs: number }>()
   journalFailure: string | undefined
   /** `timeline/LSN`. */
-  mainPosition: string | undefined
+  #mainPosition: string | undefined
   #lastRunMs: number | undefined
   #lastBatch: FinishedBatch | undefined
   #applied = 0
   #failed = 0
   #batchMs = 0
-  #lag: { readonly askedMs: number; readonly answer: Promise<Lag> } | undefined
 
-  constructor(clock: Clock) {
+  /** `idleIntervalMs`: how often the applier asks main when it has nothing to send. */
+  constructor(clock: Clock, idleIntervalMs: number) {
     this.#clock = clock
+    this.#maxSilentMs = idleIntervalMs + silenceMs
+  }
+
+  get main(): MainContact {
+    const atMs = this.#contactMs
+    const silentMs = atMs === undefined ? undefined : this.#clock.monotonicMs() - atMs
+    return { ...this.#link, silentMs, maxSilentMs: this.#maxSilentMs }
+  }
+
+  /** Whether main answered a moment ago; see {@link isInContact}. */
+  get isMainConnected(): boolean {
+    return isInContact(this.main)
+  }
+
+  linkChanged(state: 'connected' | 'unreachable', reason?: string): void {
+    this.#link = { isConnected: state === 'connected', ...(reason && { reason }) }
+  }
+
+  /** Main has just answered: it stands at `position`. */
+  mainAnswered(position: string): void {
+    this.#mainPosition = position
+    this.#contactMs = this.#clock.monotonicMs()
+  }
+
+  get replica(): 'connected' | 'unreachable' | 'diverged' {
+    return this.#replica
+  }
+
+  /** Since when the replica answers without the row of main's lineage. */
+  get replicaBehindMs(): number | undefined {
+    const sinceMs = this.#behindSinceMs
+    return sinceMs === undefined ? undefined : this.#clock.monotonicMs() - sinceMs
+  }
+
+  /** True when others are to be told. */
+  replicaChanged(state: ReplicaState): boolean {
+    this.#behindSinceMs = state === 'behind' ? this.#clock.monotonicMs() : undefined
+    const before = this.#replica
+    this.#replica = state === 'behind' ? 'connected' : state
+    return this.#replica !== before
+  }
+
+  alarmRaised(alarm: ApplierAlarm): void {
+    this.#alarms.set(alarm.code, { alarm, atMs: this.#clock.monotonicMs() })
+  }
+
+  /** Raised a short while ago; what lasts is told by its own facts (`applier`, stuck transactions). */
+  get alarms(): HealthFacts['alarms'] {
+    const nowMs = this.#clock.monotonicMs()
+    return [...this.#alarms.values()]
+      .map(({ alarm, atMs }) => ({ ...alarm, ageMs: nowMs - atMs }))
+      .filter(({ code, ageMs }) => ageMs <= alarmShownMs && !lastingAlarms.has(code))
   }
 
   /** An append that the journal refused: health says so until one succeeds or the disk has room again. */
@@ -44,7 +98,7 @@ export class SiteFacts {
   }
 
   get mainLsn(): string | undefined {
-    return this.mainPosition?.slice(this.mainPosition.indexOf('/') + 1)
+    return this.#mainPosition?.slice(this.#mainPosition.indexOf('/') + 1)
   }
 
   batchFinished(batch: FinishedBatch): void {
@@ -54,7 +108,6 @@ export class SiteFacts {
     this.#failed += batch.rejected
     this.#batchMs += batch.durationMs
     this.#rate.add(batch.applied, this.#clock.monotonicMs())
-    this.mainPosition = batch.position
   }
 
   applier(state: ApplierState): HealthFacts['applier'] {
@@ -83,35 +136,16 @@ export class SiteFacts {
         : null,
     }
   }
-
-  /** Age of this site's heartbeat on its replica (E38), and how far it has replayed; asked once for all who ask at a time. */
-  lag(
-    siteName: string,
-    query: (sql: string, values: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>,
-  ): Promise<Lag> {
-    const nowMs = this.#clock.monotonicMs()
-    if (this.#lag === undefined || nowMs - this.#lag.askedMs > lagFreshMs) {
-      this.#lag = { askedMs: nowMs, answer: this.#askLag(siteName, query) }
-    }
-    return this.#lag.answer
-  }
-
-  async #askLag(
-    siteName: string,
-    query: (sql: string, values: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>,
-  ): Promise<Lag> {
-    try {
-      const [row] = await query(lagSql, [siteName])
-      return {
-        seconds: (row?.seconds as number | null) ?? undefined,
-        replicaLsn: (row?.lsn as string | null) ?? undefined,
-      }
-    } catch {
-      // That the replica does not answer is told by its own field; the lag is simply unknown then.
-      return { seconds: undefined, replicaLsn: undefined }
-    }
-  }
 }
+
+/** These stop the applier until they are over, or belong to a transaction that says so itself. */
+const lastingAlarms: ReadonlySet<ApplierAlarm['code']> = new Set([
+  'lineage_refused',
+  'not_migrated',
+  'configuration',
+  'rejections',
+  'stuck',
+])
 
 function appliersStatus(state: ApplierState): HealthFacts['applier']['status'] {
   switch (state.kind) {

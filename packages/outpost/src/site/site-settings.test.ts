@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { siteSettings } from './site-settings.ts'
+import { confirmIntervalMs, siteSettings } from './site-settings.ts'
 
 const good = {
   name: 'observatory',
@@ -19,5 +19,14 @@ describe('siteSettings', () => {
   it('P9: names every problem at once', () => {
     const bad = { ...good, name: 'a b', type: 'secondary', secretKey: 'short', retryDelayMs: -1 } as const
     expect(() => siteSettings(bad)).toThrow(/name.*secretKey.*replica.*retryDelayMs/)
+  })
+})
+
+describe('confirmIntervalMs', () => {
+  const intervals = { lsnCheckIntervalMs: 100, idleIntervalMs: 1_000 }
+
+  it('follows the replica closely unless that is switched off', () => {
+    expect(confirmIntervalMs({ ...intervals, lsnTracking: true })).toBe(100)
+    expect(confirmIntervalMs({ ...intervals, lsnTracking: false })).toBe(1_000)
   })
 })

@@ -15,6 +15,7 @@ const defaults = {
   retryAttempts: 3,
   retryDelayMs: 5_000,
   idleIntervalMs: 1_000,
+  lsnTracking: true,
   lsnCheckIntervalMs: 100,
   lsnTimeoutMs: 30_000,
   schemas: ['public'],
@@ -31,6 +32,16 @@ export function siteSettings(options: SiteOptions): SiteSettings {
   return Object.freeze({ ...defaults, ...options })
 }
 
+/**
+ * Between two looks for applied transactions in the replica's ledger. The look costs what a look at the position
+ * would, so it is the ledger itself that is followed closely, or not.
+ */
+export function confirmIntervalMs(
+  settings: Pick<SiteSettings, 'lsnTracking' | 'lsnCheckIntervalMs' | 'idleIntervalMs'>,
+): number {
+  return settings.lsnTracking ? settings.lsnCheckIntervalMs : settings.idleIntervalMs
+}
+
 function findProblems(options: SiteOptions): string[] {
   const problems: string[] = []
   if (!/^[A-Za-z0-9_.-]{1,63}$/.test(options.name))
@@ -44,6 +55,7 @@ function findProblems(options: SiteOptions): string[] {
     'retryAttempts',
     'retryDelayMs',
     'idleIntervalMs',
+    'lsnCheckIntervalMs',
     'lsnTimeoutMs',
   ] as const
   for (const name of durations) {

@@ -1,0 +1,133 @@
+import { type HealthFacts, isInContact, type Problem } from './health.ts'
+
+const maxLagSeconds = 300
+/** A replica gets the row of a new lineage within a moment. */
+const maxBehindMs = 2_000
+/** Of a full journal: time to act is left. */
+const fillingShare = 0.8
+const shownSeqs = 5
+
+/** What is wrong with a site, each with what to do; empty when it is healthy. Pure. */
+export function findProblems(facts: HealthFacts): Problem[] {
+  return [
+    ...journalProblems(facts),
+    ...mainProblems(facts),
+    ...replicaProblems(facts),
+    ...transactionProblems(facts),
+    ...alarmProblems(facts),
+  ]
+}
+
+function journalProblems({ journal, journalFailure, journalMaxBytes }: HealthFacts): Problem[] {
+  const problems: Problem[] = []
+  if (journalFailure !== undefined) {
+    problems.push({
+      code: 'journal_failed',
+      message: `The journal takes no writes: ${journalFailure}`,
+      hint: 'Check the disk, then restart the site.',
+    })
+  }
+  if (journalMaxBytes !== undefined && journal.bytes > journalMaxBytes * fillingShare) {
+    problems.push({
+      code: 'journal_filling',
+      message: `The journal is ${Math.round((journal.bytes / journalMaxBytes) * 100)} % full.`,
+      hint: 'Restore the link or raise JOURNAL_MAX_BYTES before it is full.',
+    })
+  }
+  return problems
+}
+
+function mainProblems({ main, pausedBy }: HealthFacts): Problem[] {
+  const problems: Problem[] = []
+  if (!isInContact(main)) {
+    problems.push({
+      code: 'main_unreachable',
+      message: `Main is out of reach: ${silence(main)}`,
+      hint: 'Recording goes on. Check the link when it lasts.',
+    })
+  }
+  if (pausedBy.length > 0) {
+    problems.push({
+      code: 'attempts_paused',
+      message: `Main was replaced; what refers to missing rows waits for ${pausedBy.join(', ')}.`,
+      hint: 'Bring these sites back, or run `outpost site release-attempts` when they will not come.',
+    })
+  }
+  return problems
+}
+
+function silence({ isConnected, reason, silentMs }: HealthFacts['main']): string {
+  const age = silentMs === undefined ? '' : `; it answered ${seconds(silentMs)} ago`
+  if (!isConnected) return `${reason ?? 'no answer'}${age}`
+  return `the connection stands, but nothing has come for ${seconds(silentMs ?? 0)}`
+}
+
+function replicaProblems({ replica, replicaBehindMs, lagSeconds }: HealthFacts): Problem[] {
+  const problems: Problem[] = []
+  if (replica === 'unreachable') {
+    problems.push({
+      code: 'replica_unreachable',
+      message: 'The local replica does not answer.',
+      hint: 'Reads go to main meanwhile; start the replica.',
+    })
+  }
+  if (replica === 'diverged') {
+    problems.push({
+      code: 'replica_diverged',
+      message: 'The local replica does not follow main.',
+      hint: 'Rebuild it from main when it does not catch up.',
+    })
+  }
+  if (replicaBehindMs !== undefined && replicaBehindMs > maxBehindMs) {
+    problems.push({
+      code: 'replica_behind',
+      message: `The local replica has not met the present main for ${seconds(replicaBehindMs)}: it confirms nothing.`,
+      hint: 'Check that its WAL stream comes from this main; reads go to main meanwhile.',
+    })
+  }
+  if (lagSeconds !== undefined && lagSeconds > maxLagSeconds) {
+    problems.push({
+      code: 'replica_lags',
+      message: `The replica is ${Math.round(lagSeconds)} s behind.`,
+      hint: 'Check the WAL stream and the replica.',
+    })
+  }
+  return problems
+}
+
+function transactionProblems({ journal: { counts }, bufferAlarmSize, stuck }: HealthFacts): Problem[] {
+  const problems: Problem[] = []
+  const waiting = counts.buffered + counts.parked
+  if (counts.rejected > 0) {
+    problems.push({
+      code: 'dead_letters',
+      message: `${counts.rejected} transactions were rejected by main.`,
+      hint: 'Look at them: `outpost tx list --state rejected`.',
+    })
+  }
+  if (waiting > bufferAlarmSize) {
+    problems.push({
+      code: 'buffer_large',
+      message: `${waiting} transactions wait for main.`,
+      hint: 'They drain by themselves once main answers.',
+    })
+  }
+  if (stuck.length > 0) {
+    const named = `${stuck.slice(0, shownSeqs).join(', ')}${stuck.length > shownSeqs ? ', …' : ''}`
+    problems.push({
+      code: 'stuck',
+      message: `${stuck.length} transactions fail again and again for a reason that may pass (seq ${named}).`,
+      hint: 'They are tried again every minute; what does not depend on them goes on. Look at main for the cause: `outpost tx list --state parked`.',
+    })
+  }
+  return problems
+}
+
+function alarmProblems({ applier, alarms }: HealthFacts): Problem[] {
+  const lately = alarms
+    .filter(({ code }) => code !== applier.stopped?.code)
+    .map(({ code, message, hint, ageMs }) => ({ code, message: `${message} (${seconds(ageMs)} ago)`, hint }))
+  return applier.stopped ? [applier.stopped, ...lately] : lately
+}
+
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`
