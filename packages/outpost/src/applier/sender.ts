@@ -158,6 +158,7 @@ export class Sender {
     const { session, term, lineage } = contact
     const { transactions, plan } = batch
     this.#underWay = batch
+    this.#options.onSend?.(transactions.reduce((newest, { seq }) => Math.max(newest, seq), 0))
     const answering = session.apply({
       site,
       epoch: journal.epoch,
