@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 
 /** Anonymous resident memory of a process in MB (10^6 bytes): without the pages of files, such as the journal's. */
-export async function anonymousMb(pid: number): Promise<number> {
+async function anonymousMb(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return (Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6
 }

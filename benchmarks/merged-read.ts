@@ -82,7 +82,7 @@ export async function run(options: MergedReadOptions = {}): Promise<MergedReadRo
 }
 
 /** On a database that was prepared before. */
-export async function measureAll(
+async function measureAll(
   client: Client,
   proven: Proven,
   options: MergedReadOptions,

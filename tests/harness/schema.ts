@@ -46,7 +46,7 @@ END $$;
 CREATE TRIGGER note_effect AFTER UPDATE ON counter FOR EACH ROW EXECUTE FUNCTION note_effect();
 `
 
-export const recordedTables = ['public.unit', 'public.file', 'public.audit', 'public.counter'] as const
+const recordedTables = ['public.unit', 'public.file', 'public.audit', 'public.counter'] as const
 
 /** Role of the sites under test: no superuser, so that every grant that a site needs is proven as well. */
 export const siteRole = 'observatory'

@@ -4,7 +4,7 @@ import type { Site } from 'outpost/site'
 type Builder = ReturnType<Site['transaction']>
 
 /** One operation as the checker replays it; values as PostgreSQL's text. */
-export type Write =
+type Write =
   | { readonly kind: 'insert'; readonly table: string; readonly key: string; readonly row: Row }
   | { readonly kind: 'update'; readonly table: string; readonly key: string; readonly set: Row }
   | { readonly kind: 'delete'; readonly table: string; readonly key: string }

@@ -153,12 +153,7 @@ export class Pgbouncer {
 }
 
 /** The configuration file. */
-export function renderPgbouncer(
-  options: PgbouncerOptions,
-  target: Endpoint,
-  folder: string,
-  port: number,
-): string {
+function renderPgbouncer(options: PgbouncerOptions, target: Endpoint, folder: string, port: number): string {
   const settings: Settings = {
     listen_addr: '127.0.0.1',
     listen_port: port,

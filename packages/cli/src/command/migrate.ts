@@ -50,7 +50,7 @@ export function addMigrateCommand(program: Command, context: CommandContext): vo
 }
 
 /** What was installed, or would be, in order. */
-export function renderMigration(result: MigrateResult, isDryRun: boolean): string {
+function renderMigration(result: MigrateResult, isDryRun: boolean): string {
   const verb = isDryRun ? 'would install' : 'installed'
   if (result.installed.length === 0)
     return `Nothing to install: all ${result.present.length} migrations are there.\n`

@@ -50,4 +50,4 @@ export function eachCommand(command: Command, visit: (command: Command) => void)
 }
 
 /** Kept equal to the package's version by a test. */
-export const outpostVersion = '0.1.0'
+const outpostVersion = '0.1.0'

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { CommandContext } from './context.ts'
 import { buildProgram, eachCommand } from './program.ts'
@@ -61,6 +62,15 @@ describe('run', () => {
     expect(await run(['--help'], context)).toBe(0)
     expect(written.stdout).toContain('Exit codes:')
     expect(written.stderr).toBe('')
+  })
+
+  it('tells the version of its package', async () => {
+    const { context, written } = recordingContext()
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string
+    }
+    expect(await run(['--version'], context)).toBe(0)
+    expect(written.stdout).toBe(`${version}\n`)
   })
 
   it('shows help when no command is given', async () => {

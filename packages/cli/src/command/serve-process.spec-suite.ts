@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-export interface ServeEnd {
+interface ServeEnd {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly stderr: string

@@ -55,7 +55,7 @@ export function addTokenCommands(program: Command, context: CommandContext): voi
 }
 
 /** Parses `read,write`. */
-export function parseScopes(text: string): readonly Scope[] {
+function parseScopes(text: string): readonly Scope[] {
   const scopes = text.split(',').map((scope) => scope.trim())
   const unknown = scopes.find((scope) => !isScope(scope))
   if (unknown !== undefined)
@@ -66,7 +66,7 @@ export function parseScopes(text: string): readonly Scope[] {
 const unitMs = { d: 86_400_000, h: 3_600_000, min: 60_000 } as const
 
 /** Parses a time to come: `2027-01-31`, `2027-01-31T12:00:00Z`, or `90d`, `12h`, `30min` from now. */
-export function parseExpiry(text: string, _previous?: unknown, nowMs: number = Date.now()): Date {
+function parseExpiry(text: string, _previous?: unknown, nowMs: number = Date.now()): Date {
   const span = /^(\d{1,6})(d|h|min)$/.exec(text)
   const isIso = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text)
   const timeMs = span

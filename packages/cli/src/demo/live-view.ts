@@ -14,7 +14,7 @@ export async function fetchLiveSite(site: SiteAddress): Promise<LiveSite | undef
 }
 
 /** Counts by what a watcher cares for: confirmed rows stay `replicated` when the journal only keeps them longer. */
-export function liveSite(health: Health, buffer: BufferStatistics): LiveSite {
+function liveSite(health: Health, buffer: BufferStatistics): LiveSite {
   const { states } = buffer
   return {
     buffered: states.buffered + states.parked,

@@ -10,7 +10,7 @@ export const portOffsets = {
   replicaDatabase: 5,
 } as const
 
-export type PortName = keyof typeof portOffsets
+type PortName = keyof typeof portOffsets
 export type DemoPorts = Readonly<Record<PortName, number>>
 
 /** Base port unless `--port` names one. */

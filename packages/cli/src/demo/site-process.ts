@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { ProcessCommand } from '../supervise/supervised-process.ts'
 import { portableNodeArguments } from './node-arguments.ts'
 
-export interface SiteDatabaseAddress {
+interface SiteDatabaseAddress {
   readonly port: number
   readonly user: string
   readonly password?: string

@@ -29,7 +29,7 @@ export interface TransactionDocument {
   readonly operations?: readonly TransactionOperation[]
 }
 
-export interface TransactionOperation {
+interface TransactionOperation {
   readonly kind: 'insert' | 'update' | 'delete'
   readonly table: string
   readonly row?: Readonly<Record<string, string | null>>

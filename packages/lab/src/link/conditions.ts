@@ -16,7 +16,7 @@ export interface LinkConditions {
 export const clearConditions: LinkConditions = { mode: 'up', roundTripMs: 0, bytesPerSecond: null }
 
 /** Longest round trip that the link takes: ten minutes. */
-export const maxRoundTripMs = 600_000
+const maxRoundTripMs = 600_000
 
 /** Why a round-trip time is not acceptable, or undefined when it is. */
 export function roundTripProblem(ms: number): string | undefined {

@@ -10,7 +10,7 @@ import { waitFor } from '../process/wait-for.ts'
  * The pid of the postmaster that runs on a data directory, or undefined. The pid file alone proves nothing: after
  * a kill the number may belong to another program, so the process must also work in that directory.
  */
-export async function postmasterOf(dataDirectory: string): Promise<number | undefined> {
+async function postmasterOf(dataDirectory: string): Promise<number | undefined> {
   const text = await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '')
   const pid = Math.abs(Number.parseInt(text, 10))
   if (!Number.isInteger(pid) || pid <= 1 || !(await isAlive(pid))) return undefined

@@ -14,7 +14,7 @@ export interface ProcessEntry {
 const execFileAsync = promisify(execFile)
 
 /** Every process that can be seen, from /proc where there is one and from `ps` elsewhere. */
-export async function listProcesses(): Promise<ProcessEntry[]> {
+async function listProcesses(): Promise<ProcessEntry[]> {
   if (process.platform !== 'linux') return listByPs()
   const names = await readdir('/proc')
   const entries = await Promise.all(

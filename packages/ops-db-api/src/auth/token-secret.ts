@@ -21,7 +21,7 @@ export function prefixOf(token: string): string | undefined {
   return pattern.exec(token)?.[1]
 }
 
-export function sha256Of(token: string): string {
+function sha256Of(token: string): string {
   return createHash('sha256').update(token).digest('hex')
 }
 

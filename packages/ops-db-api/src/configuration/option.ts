@@ -1,5 +1,5 @@
 /** The value of an option as it comes from outside, or what is wrong with it. */
-export type Parsed<Value> =
+type Parsed<Value> =
   | { readonly kind: 'value'; readonly value: Value }
   | { readonly kind: 'problem'; readonly message: string }
 

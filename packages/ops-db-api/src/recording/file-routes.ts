@@ -56,7 +56,7 @@ export function fileRoutes({ app, site, looks, checks }: RecordingContext): void
 }
 
 /** Error: `duplicate_id`, when one call names a file or an id twice. */
-export function assertDistinct(bodies: readonly FileBody[]): void {
+function assertDistinct(bodies: readonly FileBody[]): void {
   const ids = idsOf(bodies)
   const places = bodies.flatMap((body) => placeOf(body) ?? []).map(keyOfPlace)
   if (new Set(ids).size === ids.length && new Set(places).size === places.length) return

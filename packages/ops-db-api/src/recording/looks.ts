@@ -3,7 +3,7 @@ import { isDatabaseError, isSocketError } from 'outpost/fastify'
 import { GatheredLook } from './gathered-look.ts'
 
 /** How long a check may take by default; what it cannot learn by then, main decides. */
-export const defaultCheckBudgetMs = 50
+const defaultCheckBudgetMs = 50
 
 /**
  * How long a look may go on after its check gave up. Ending it at the budget would close its connection, and one slow
@@ -87,7 +87,7 @@ export class Looks {
 }
 
 /** True for an error that says nothing about the data: the database is away, slow, busy or refuses the site. */
-export function isUnavailable(error: unknown): boolean {
+function isUnavailable(error: unknown): boolean {
   if (isOutpostError(error)) return error.status === 503 || error.status === 504
   if (isSocketError(error)) return true
   return isDatabaseError(error) && classify(error) !== 'deterministic'

@@ -118,7 +118,7 @@ function timesOf(status: TransferState, now: Date): Readonly<Record<string, Date
 }
 
 /** Error: `state_conflict`. */
-export function assertTransferChange(from: unknown, to: TransferState): void {
+function assertTransferChange(from: unknown, to: TransferState): void {
   if (!isTransferState(from) || canChangeTransfer(from, to)) return
   const allowed = transferTransitions[from].join(', ') || 'nothing: it is complete'
   throw new ProblemError(

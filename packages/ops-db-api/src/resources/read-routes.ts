@@ -33,7 +33,7 @@ export function readRoutes(app: FastifyInstance, site: Site, resource: Resource)
 }
 
 /** One page of a list. */
-export async function readList(site: Site, resource: Resource, query: ListQuery, token: string | undefined) {
+async function readList(site: Site, resource: Resource, query: ListQuery, token: string | undefined) {
   const options = token === undefined ? {} : { token }
   const after = query.cursor && (await wholeCursor(site, resource, query.sort, query.cursor, options))
   const page = pageSql(resource, query, after)
@@ -48,7 +48,7 @@ export async function readList(site: Site, resource: Resource, query: ListQuery,
 }
 
 /** One row by id. Errors: `not_found` where absence is proven, else `not_here_yet` (N21). */
-export async function readOne(site: Site, resource: Resource, id: string, token: string | undefined) {
+async function readOne(site: Site, resource: Resource, id: string, token: string | undefined) {
   if (!isFilterValue(idKind(resource), id)) {
     throw new ProblemError('invalid_value', `The id of ${anOf(resource)} is of type ${idKind(resource)}.`)
   }

@@ -14,7 +14,7 @@ const id = Type.Integer({ minimum: 1, maximum: 2_147_483_647 })
 const note = text(1_000)
 const closed = { additionalProperties: false }
 
-export const observingPrograms: ReferenceResource = {
+const observingPrograms: ReferenceResource = {
   path: 'observing_programs',
   table: 'public.observing_program',
   noun: 'observing program',
@@ -25,7 +25,7 @@ export const observingPrograms: ReferenceResource = {
   required: ['name'],
 }
 
-export const sources: ReferenceResource = {
+const sources: ReferenceResource = {
   path: 'sources',
   table: 'public.source',
   noun: 'source',
@@ -89,7 +89,7 @@ export const obsUnits: ReferenceResource = {
   required: ['observing_program_id', 'source_id', 'instrument_id', 'name', 'scan', 'duration_s'],
 }
 
-export const instruments: ReferenceResource = {
+const instruments: ReferenceResource = {
   path: 'instruments',
   table: 'public.instrument',
   noun: 'instrument',

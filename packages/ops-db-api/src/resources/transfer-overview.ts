@@ -33,7 +33,7 @@ function overviewSql(table: string, state: string, bytes: string): string {
 }
 
 /** Every state of the list, with zeroes for those that no row is in. */
-export function countsPerState(states: readonly string[], rows: readonly Record<string, unknown>[]) {
+function countsPerState(states: readonly string[], rows: readonly Record<string, unknown>[]) {
   const byState = new Map(rows.map((row) => [String(row.state), row]))
   const count = (state: string) => Number(byState.get(state)?.count ?? 0)
   return {

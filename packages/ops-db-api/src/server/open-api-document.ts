@@ -4,7 +4,7 @@ export interface OpenApiDocument {
   components?: { schemas?: Record<string, unknown>; responses?: Record<string, unknown> }
 }
 
-export interface OpenApiOperation {
+interface OpenApiOperation {
   operationId?: string
   security?: readonly unknown[]
   requestBody?: unknown

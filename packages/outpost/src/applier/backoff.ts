@@ -3,7 +3,7 @@ export interface BackoffOptions {
   readonly capMs: number
 }
 
-export const defaultBackoff: BackoffOptions = { firstMs: 100, capMs: 5_000 }
+const defaultBackoff: BackoffOptions = { firstMs: 100, capMs: 5_000 }
 
 /**
  * Pure: how long to wait before try number `failures` + 1. Doubles up to the cap; half of it is random, so that many

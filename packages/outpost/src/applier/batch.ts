@@ -135,7 +135,7 @@ function isDead(state: TransactionState): boolean {
 }
 
 /** Bytes on the wire, roughly: exact counting would serialise every record twice. */
-export function approximateBytes(record: TransactionRecord): number {
+function approximateBytes(record: TransactionRecord): number {
   let bytes = 160
   for (const operation of record.operations) {
     bytes += 16

@@ -36,7 +36,7 @@ const pageBytes = 8192n
  * Pure (E2): an insert position just behind a page header is one that no replica ever reports while main is idle; the
  * boundary before it is meant.
  */
-export function settledLsn(lsn: Lsn): Lsn {
+function settledLsn(lsn: Lsn): Lsn {
   const behind = lsn % pageBytes
   // 24 bytes is the header of a page, 40 that of a segment's first page.
   return behind === 24n || behind === 40n ? lsnFrom(lsn - behind) : lsn

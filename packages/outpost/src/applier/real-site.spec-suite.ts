@@ -19,7 +19,7 @@ import type { ApplierAlarm, ApplierOptions, LineageNews } from './applier-option
 import { pgMainSessions } from './pg-main-session.ts'
 
 /** Tables of the tests: a parent, a child that refers to it, and one with every awkward column. */
-export const testSchema = `
+const testSchema = `
 CREATE TYPE mood AS ENUM ('calm', 'rough');
 CREATE TABLE unit (id uuid PRIMARY KEY, name text NOT NULL UNIQUE, status text NOT NULL DEFAULT 'running', seeing numeric);
 CREATE TABLE file (

@@ -24,7 +24,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex):
 }
 
 /** The document for a code of Node's parser (`HPE_…`) or of its time limits. Pure. */
-export function clientErrorProblem(code: string): Problem {
+function clientErrorProblem(code: string): Problem {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return problemOf(

@@ -6,7 +6,7 @@ import type { Epoch, TransactionRecord } from '../transaction/transaction.ts'
 import type { Journal } from './journal.ts'
 import { sampleDraft, sampleIdempotentDraft } from './sample-draft.spec-suite.ts'
 
-export interface ConformanceOptions {
+interface ConformanceOptions {
   readonly clock?: Clock
   readonly random?: () => Epoch
   readonly maxBytes?: number

@@ -58,7 +58,7 @@ interface InstalledRow {
 }
 
 /** Pure: what is missing and what is there; refuses a history that differs from the code's. */
-export function plan(sets: readonly MigrationSet[], rows: readonly InstalledRow[]): MigrateResult {
+function plan(sets: readonly MigrationSet[], rows: readonly InstalledRow[]): MigrateResult {
   const installed: MigrationStep[] = []
   const present: MigrationStep[] = []
   for (const set of sets) {

@@ -1,7 +1,7 @@
 import type { Catalog, Column, ForeignKey, Table, TableName } from '../postgres/catalog.ts'
 
 /** A reference from one table to columns of another, its column pairs sorted by the referenced column's name. */
-export interface ReferenceRule {
+interface ReferenceRule {
   readonly columns: readonly string[]
   /** `table|columns` of the referenced side: begins the names of the values that are referenced. */
   readonly target: string

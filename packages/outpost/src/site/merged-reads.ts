@@ -184,7 +184,7 @@ export class MergedReads {
 const nameErrors: ReadonlySet<unknown> = new Set(['42P05', '26000'])
 
 /** A pg client as the overlay sees it. */
-export function executorOf(client: pg.PoolClient, usesNames = true): NodeExecutor {
+function executorOf(client: pg.PoolClient, usesNames = true): NodeExecutor {
   return {
     query: async ({ text, values, name, rowMode }) => {
       const named = usesNames && name !== undefined

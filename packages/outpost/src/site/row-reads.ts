@@ -67,7 +67,7 @@ function isUnreachable(error: unknown): error is OutpostError {
 }
 
 /** Every column as the text that a journalled row has, whatever the session's time zone. Pure. */
-export function selectByKey(
+function selectByKey(
   table: Table,
   key: TextRow,
 ): { readonly text: string; readonly values: readonly string[] } {

@@ -15,7 +15,7 @@ const reachedReplicated: readonly TransactionState[] = ['replicated', 'retained'
 const ended: readonly TransactionState[] = ['rejected', 'resolved', 'discarded', 'superseded']
 
 /** Whether a state answers a wait: reached, failed for good, or not yet. Pure. */
-export function judge(state: TransactionState, milestone: Milestone): 'reached' | 'failed' | 'waiting' {
+function judge(state: TransactionState, milestone: Milestone): 'reached' | 'failed' | 'waiting' {
   if ((milestone === 'applied' ? reachedApplied : reachedReplicated).includes(state)) return 'reached'
   return ended.includes(state) ? 'failed' : 'waiting'
 }

@@ -34,7 +34,7 @@ export function hasKeyText(type: ColumnType): boolean {
 }
 
 /** A canonical text as keys carry it: the scale of a numeric and the sign of zero do not distinguish values. */
-export function keyText(text: string, type: ColumnType): string {
+function keyText(text: string, type: ColumnType): string {
   if (type.base === 'numeric' && type.kind === 'base')
     return text.includes('.') ? text.replace(/\.?0+$/, '') : text
   return text === '-0' && (type.base === 'float8' || type.base === 'float4') ? '0' : text

@@ -9,7 +9,7 @@ import { type EnvironmentSettings, productSettings } from './environment-setting
 import { FreeSpace } from './free-space.ts'
 
 /** An answer that outlives its dropped transaction (N22). */
-export interface KeptAnswer extends IdempotentHit {
+interface KeptAnswer extends IdempotentHit {
   readonly scope: string
   readonly key: string
   readonly droppedAtMs: number

@@ -4,7 +4,7 @@ import type { IdempotentHit } from '../journal.ts'
 import type { Environment } from './environment.ts'
 
 /** N22: how long an answer outlives its dropped transaction. */
-export const keptAnswerMs = 7 * 24 * 60 * 60 * 1000
+const keptAnswerMs = 7 * 24 * 60 * 60 * 1000
 /** Answers that one call removes at most; the next call goes on. */
 const expiredPerCall = 10_000
 

@@ -6,7 +6,7 @@ import { StateBytes } from './state-bytes.ts'
 import { type StatusRuns, spliceRuns, statusAt } from './status-runs.ts'
 
 /** Seqs of one stored chunk of runs. */
-export const chunkSeqs = 256
+const chunkSeqs = 256
 /** Clean chunks kept decoded; dirty ones are kept until they are stored. */
 const cachedChunks = 128
 

@@ -1,6 +1,6 @@
 import type { TraceEvent } from './trace.ts'
 
-export interface Acknowledged {
+interface Acknowledged {
   readonly seq: number
   /** Number of the sample draft: tells its id. */
   readonly number: number

@@ -27,7 +27,7 @@ export function historyOf(
 }
 
 /** A row's key as one text, equal for equal keys. */
-export function keyTextOf(shape: TableShape): (row: TextRow) => string {
+function keyTextOf(shape: TableShape): (row: TextRow) => string {
   return (row) =>
     JSON.stringify(
       shape.keys.map((key) => {

@@ -203,7 +203,7 @@ function writeElements(writer: ByteWriter, elements: readonly ArrayElement[], co
 }
 
 /** A value preceded by its length. */
-export function writeSized(writer: ByteWriter, text: string, codec: ValueCodec): boolean {
+function writeSized(writer: ByteWriter, text: string, codec: ValueCodec): boolean {
   writer.int32(0)
   const start = writer.length
   if (!codec(writer, text)) return false

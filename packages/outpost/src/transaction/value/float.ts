@@ -36,7 +36,7 @@ function parse(value: unknown): number {
 }
 
 /** The number in PostgreSQL's shortest text. */
-export function formatFloat(number: number, isSingle: boolean): string {
+function formatFloat(number: number, isSingle: boolean): string {
   if (number === 0) return Object.is(number, -0) ? '-0' : '0'
   const magnitude = Math.abs(number)
   const [digits, exponent] = isSingle ? shortestSingle(magnitude) : shortestDouble(magnitude)

@@ -18,7 +18,7 @@ export function specialNumber(text: string): string | undefined {
 }
 
 /** Precision and scale of a `numeric` modifier (`numeric(10,2)`); the scale is an 11-bit signed number since 15. */
-export function numericModifier(
+function numericModifier(
   modifier: number,
 ): { readonly precision: number; readonly scale: number } | undefined {
   if (modifier < 4) return undefined

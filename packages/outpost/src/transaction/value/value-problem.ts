@@ -6,7 +6,7 @@ export class ValueProblem extends Error {
 const excerptCharacters = 60
 
 /** A value as a message may show it: quoted and cut, so that no error echoes a whole document. */
-export function excerpt(value: unknown): string {
+function excerpt(value: unknown): string {
   if (typeof value !== 'string') return describe(value)
   const points = [...value.slice(0, 2 * excerptCharacters + 2)]
   const isCut = points.length > excerptCharacters || value.length > 2 * excerptCharacters + 2
