@@ -78,6 +78,8 @@ export interface ApplierOptions extends ApplierListeners {
   readonly retryDelayMs?: number
   /** Longest pause of an idle applier, after which it writes the heartbeat. Default 1,000. */
   readonly idleIntervalMs?: number
+  /** Between the starts of two CALLs with few transactions, so that those recorded meanwhile share one. Default 0. */
+  readonly gatherMs?: number
   readonly backoff?: BackoffOptions
   /** Until the next try after a configuration error or a refused main. Default 30,000. */
   readonly configurationRetryMs?: number

@@ -7,6 +7,7 @@ import { fencedAlarm, rejectionsAlarm, strangerAlarm } from './applier-alarms.ts
 import type { ApplierOptions, ApplierState } from './applier-options.ts'
 import type { Contact } from './contact.ts'
 import { EpochMoves } from './epoch-moves.ts'
+import { Gathering } from './gathering.ts'
 import { Greeting } from './greeting.ts'
 import { IdleTurn } from './idle-turn.ts'
 import { compareLedger, redrive } from './ledger-comparison.ts'
@@ -44,6 +45,7 @@ export class Applier {
   readonly #greeting: Greeting
   readonly #idleTurn: IdleTurn
   readonly #recovery: Recovery
+  readonly #gathering: Gathering
   #stopping = new AbortController()
   #running: Promise<void> | undefined
   #session: MainSession | undefined
@@ -58,6 +60,7 @@ export class Applier {
     this.#parking = new Parking(journal)
     this.#sender = new Sender(options, this.#moves, this.#parking)
     this.#greeting = new Greeting(site, journal)
+    this.#gathering = new Gathering({ journal, clock, gatherMs: options.gatherMs ?? 0 })
     this.#idleTurn = new IdleTurn(options, this.#sender, this.#activity)
     const onUnreachable = (reason: string) => this.#noteLink('unreachable', reason)
     this.#recovery = new Recovery(options, this.#sender, this.#parking, this.#alarms, onUnreachable)
@@ -213,7 +216,12 @@ export class Applier {
     while (!this.#stopping.signal.aborted) {
       this.#activity.beginTurn()
       await this.#releaseStuck()
-      const turn = await this.#act(await this.#sender.send(contact), contact)
+      const { restMs } = this.#gathering
+      if (restMs > 0) await this.#activity.pause(restMs)
+      const startedMs = this.#options.clock.monotonicMs()
+      const result = await this.#sender.send(contact)
+      if (result.kind !== 'idle') this.#gathering.noteSent(startedMs)
+      const turn = await this.#act(result, contact)
       if (turn !== 'again') return turn === 'greet' ? undefined : turn
     }
     return undefined

@@ -24,6 +24,7 @@ export interface SiteAloneOptions {
   /** Changes to the journal and to each session, to make them fail. */
   readonly journal?: (journal: Journal) => Partial<Journal>
   readonly session?: (session: MainSession) => Partial<MainSession>
+  readonly gatherMs?: number
 }
 
 /** A site and a main without faults in simulated time; a test changes what it is about. */
@@ -53,6 +54,7 @@ export function openSiteAlone(options: SiteAloneOptions = {}): SiteAlone {
     random: () => 0.5,
     rules: () => tableRules(undefined),
     onAlarm: (alarm) => alarms.push(alarm),
+    ...(options.gatherMs !== undefined && { gatherMs: options.gatherMs }),
   })
   journal.onDurable(() => applier.wake())
   applier.start()

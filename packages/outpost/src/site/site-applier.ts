@@ -7,12 +7,16 @@ import { connectionConfig } from '../postgres/connection-config.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import type { SiteParts } from './site-parts.ts'
 
+/** Nobody at a secondary site waits for main, so that it can be spared; the main site's answers wait for it (N5). */
+const secondaryGatherMs = 20
+
 /** The applier of a site, with a connection of its own to main. */
 export function siteApplier(parts: SiteParts, listeners: ApplierListeners): Applier {
   const { settings, clock, journal, catalog, seams } = parts
   const config = connectionConfig(settings.main, { applicationName: `outpost ${settings.name} applier` })
   const open = pgMainSessions({ config, clock })
   return new Applier({
+    gatherMs: settings.type === 'secondary' ? secondaryGatherMs : 0,
     site: settings.name,
     journal,
     clock,
