@@ -40,6 +40,16 @@ export const readingRules: readonly Rule[] = [
         replace: '',
         test: { file: `${outpost}/overlay/overtaking.pg.test.ts`, title: 'N16: is not shown by half' },
       },
+      {
+        ensures: 'the site knows what it has sent when an answer comes',
+        file: `${outpost}/applier/sender.ts`,
+        find: 'this.#options.onSend?.(',
+        replace: 'void (',
+        test: {
+          file: `${outpost}/site/overtaken-read.pg.test.ts`,
+          title: 'N16: shows a transaction as a whole',
+        },
+      },
     ],
   },
   {

@@ -94,6 +94,8 @@ describeEachPostgres('a read during which main moves on', (pg) => {
       holdCalls()
       await record((write) => write.insert('unit', { id, status: 'running' }))
       await holder.query('BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE')
+      // No commit flushes the lock's record.
+      await cluster.primary.query('SELECT pg_switch_wal()')
       await waitFor(() => locks(true), { what: 'the lock on the node' })
       const reading = site.read<{ status: string; files: string }>(
         `SELECT status, (SELECT count(*) FROM file WHERE unit_id = unit.id) AS files, (SELECT count(*) FROM held)
