@@ -75,7 +75,7 @@ export class RunningSite implements Site {
   }
 
   get isMainConnected(): boolean {
-    return this.#engine.facts.isMainConnected
+    return this.#engine.isMainConnected
   }
 
   transaction(): TransactionBuilder {

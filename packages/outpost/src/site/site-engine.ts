@@ -96,6 +96,12 @@ export class SiteEngine {
     ])
   }
 
+  /** Whether main has answered a moment ago: the applier or, where main is what the site reads on, a look at it. */
+  get isMainConnected(): boolean {
+    const readsMain = this.#parts.replica === undefined
+    return this.facts.isMainConnected && !(readsMain && this.facts.replica === 'unreachable')
+  }
+
   /** One statement where the site reads, within a deadline of its own. */
   askReplica(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[]> {
     const work = async (client: PoolClient) => (await client.query(sql, [...values])).rows
@@ -197,10 +203,12 @@ export class SiteEngine {
     this.events.emit({ kind: 'alarm', ...alarm })
   }
 
+  /** The main site has no replica: there it is main that was looked at. */
   #replicaSeen(state: ReplicaState): void {
-    const { replica: pool } = this.#parts
-    if (state === 'unreachable') pool?.noteUnreachable()
-    else pool?.noteReachable()
+    const { replica, main } = this.#parts
+    const looked = replica ?? main
+    if (state === 'unreachable') looked.noteUnreachable()
+    else looked.noteReachable()
     if (this.facts.replicaChanged(state)) this.events.emit({ kind: 'replica', replica: this.facts.replica })
   }
 }
