@@ -5,6 +5,7 @@ const service = 'packages/ops-db-api/src'
 const call = `${outpost}/applier/call.pg.test.ts`
 const contact = `${outpost}/applier/contact.pg.test.ts`
 const applier = `${outpost}/applier/applier.pg.test.ts`
+const streaks = `${outpost}/applier/rejections.pg.test.ts`
 const apply = `${outpost}/ledger/migrations/004-apply.ts`
 const hello = `${outpost}/ledger/migrations/002-hello.ts`
 
@@ -368,11 +369,25 @@ export const sendingRules: readonly Rule[] = [
         test: { file: contact, title: 'N11: one that keeps failing alone is parked as stuck' },
       },
       {
-        ensures: 'ten equal rejections of class 42 in a row stop the applier',
+        ensures: 'ten equal rejections of class 42 stop the applier',
         file: apply,
-        find: 'IF v_streak >= 10 THEN',
+        find: `IF (v_streaks->-1->>'count')::integer >= 10 THEN`,
         replace: 'IF false THEN',
-        test: { file: applier, title: 'N11: ten equal class-42 rejections' },
+        test: { file: streaks, title: 'N11: ten equal class-42 rejections' },
+      },
+      {
+        ensures: 'what succeeds elsewhere meanwhile does not hide them',
+        file: apply,
+        find: "WHERE NOT EXISTS (SELECT FROM unnest(p_used) u WHERE p_shapes->u = s->'shape')",
+        replace: 'WHERE false',
+        test: { file: streaks, title: 'N11: successes on other tables do not hide' },
+      },
+      {
+        ensures: 'a success of the same statement shows that the schema is right',
+        file: apply,
+        find: "WHERE NOT EXISTS (SELECT FROM unnest(p_used) u WHERE p_shapes->u = s->'shape')",
+        replace: 'WHERE true',
+        test: { file: streaks, title: 'N11: a success of the same statement ends the streak' },
       },
     ],
   },

@@ -2,6 +2,7 @@ import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm } from './applier-options.ts'
 import { messageOf } from './journal-alarm.ts'
+import type { Streak } from './main-session.ts'
 
 export const fencedAlarm: ApplierAlarm = {
   code: 'epoch_fenced',
@@ -17,10 +18,11 @@ export function strangerAlarm(main: { readonly system: string; readonly timeline
   }
 }
 
-export function rejectionsAlarm(message: string): ApplierAlarm {
+export function rejectionsAlarm(streak: Streak | undefined): ApplierAlarm {
+  const what = streak?.shape ? `${streak.shape.kind} of ${streak.shape.table}: ` : ''
   return {
     code: 'rejections',
-    message: `Ten transactions were rejected for the same reason: ${message}`,
+    message: `Ten transactions were rejected for the same reason: ${what}${streak?.message ?? 'unknown'}`,
     hint: 'Compare the schema of main with what the site records, mend it, then run `outpost site resume`.',
   }
 }

@@ -6,7 +6,7 @@ import {
   useServer,
   waitFor,
 } from '@outpost/lab/testing'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { grantSite } from '../ledger/grant-site.ts'
 import {
   file,
@@ -17,6 +17,7 @@ import {
   type TestSite,
   unit,
 } from './real-site.spec-suite.ts'
+import { useRealStage } from './real-stage.spec-suite.ts'
 
 /** Units with one file and a finish each: three transactions that must keep their order. */
 async function record(site: TestSite, units: number): Promise<readonly number[]> {
@@ -41,79 +42,65 @@ async function expectEverythingOnce(main: TestMain, units: number): Promise<void
 
 describeEachPostgres('the applier when things fail', (pg) => {
   const server = useServer(pg)
-  let main: TestMain
-  let site: TestSite | undefined
+  const stage = useRealStage(server)
   let link: Link | undefined
 
-  beforeEach(async () => {
-    main = await openTestMain(server())
-    link = undefined
-    site = undefined
-  })
   afterEach(async () => {
-    await site?.stop()
     await link?.stop()
-    await main.close()
+    link = undefined
   })
 
   it('N7, P3: main stops hard in the midst of a drain, twice, and everything is there once', async () => {
-    site = await openTestSite({
-      config: main.config,
-      catalog: main.catalog,
+    const site = await stage.open({
       isStarted: false,
       planLimits: { maxGroupTransactions: 4, maxGroupOperations: 50 },
     })
     const seqs = await record(site, 200)
     site.applier.start()
     for (let crash = 0; crash < 2; crash++) {
-      await waitFor(() => main.isBusy(), { what: 'the drain to begin' })
+      await waitFor(() => stage.main.isBusy(), { what: 'the drain to begin' })
       await server().stop('immediate')
       await server().start()
-      await main.reconnect()
+      await stage.main.reconnect()
     }
     await site.until('applied', ...seqs)
-    await expectEverythingOnce(main, 200)
+    await expectEverythingOnce(stage.main, 200)
   })
 
   it('P2, P3: answers lost by cuts of the link double nothing', async () => {
     link = await startLink({ target: { host: server().host, port: server().port } })
     const { host, port } = link.endpoint('default')
     link.delay(30)
-    site = await openTestSite({
-      config: { host, port, user: 'postgres', database: main.database },
-      catalog: main.catalog,
-    })
+    const site = await stage.open({ config: { host, port, user: 'postgres', database: stage.main.database } })
     const seqs: number[] = []
     for (let cut = 0; cut < 5; cut++) {
       seqs.push(...(await record(site, 20)))
-      await waitFor(() => site!.journal.seqsIn('applied').length > cut * 20, { what: 'some progress' })
+      await waitFor(() => site.journal.seqsIn('applied').length > cut * 20, { what: 'some progress' })
       link.cut()
-      await waitFor(() => site!.applier.state.kind === 'waiting', { what: 'the applier to notice' })
+      await waitFor(() => site.applier.state.kind === 'waiting', { what: 'the applier to notice' })
       link.restore()
     }
     await site.until('applied', ...seqs)
-    await expectEverythingOnce(main, 100)
+    await expectEverythingOnce(stage.main, 100)
     expect(site.alarms).toEqual([])
   })
 
   it('N11: a missing grant stops and alarms, rejects nothing, and heals', async () => {
     const role = `grantless_${randomUUID().slice(0, 8)}`
-    await main.query(`CREATE ROLE "${role}" LOGIN`)
-    await grantSite(main.client, { role, site: 'observatory', tables: [] })
-    site = await openTestSite({
-      config: { host: server().host, port: server().port, user: role, database: main.database },
-      catalog: main.catalog,
+    await stage.main.query(`CREATE ROLE "${role}" LOGIN`)
+    await grantSite(stage.main.client, { role, site: 'observatory', tables: [] })
+    const site = await stage.open({
+      config: { host: server().host, port: server().port, user: role, database: stage.main.database },
       configurationRetryMs: 100,
     })
     const seqs = await record(site, 3)
-    await waitFor(() => site!.alarms.some(({ code }) => code === 'configuration'), { what: 'the alarm' })
+    await waitFor(() => site.alarms.some(({ code }) => code === 'configuration'), { what: 'the alarm' })
     expect(site.journal.seqsIn('rejected')).toEqual([])
-    await grantSite(main.client, { role, site: 'observatory', tables: ['public.unit', 'public.file'] })
+    await grantSite(stage.main.client, { role, site: 'observatory', tables: ['public.unit', 'public.file'] })
     await site.until('applied', ...seqs)
-    await expectEverythingOnce(main, 3)
+    await expectEverythingOnce(stage.main, 3)
     await site.stop()
-    site = undefined
-    await main.query(`DROP OWNED BY "${role}"; DROP ROLE "${role}"`)
+    await stage.main.query(`DROP OWNED BY "${role}"; DROP ROLE "${role}"`)
   })
 })
 

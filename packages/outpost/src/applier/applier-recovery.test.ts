@@ -141,6 +141,69 @@ describe('the applier after trouble at the site', () => {
   })
 })
 
+describe('the applier stopped by equal rejections', () => {
+  let site: SiteAlone
+  afterEach(() => site.stop())
+
+  it('N11: brings the count from CALL to CALL, rests until it is resumed, and then counts anew', async () => {
+    const counts: number[] = []
+    site = openSiteAlone({
+      session: (session) => ({
+        apply: async (call) => {
+          const answer = await session.apply(call)
+          if (answer.kind !== 'done' || call.transactions.length === 0) return answer
+          const count = (call.streaks[0]?.count ?? 0) + 4
+          counts.push(count)
+          const streaks = [{ sqlstate: '42P01', message: 'no such table', shape: null, count }]
+          return { ...answer, streaks, ...(count >= 10 && { stopped: 'streak' as const }) }
+        },
+      }),
+    })
+    for (const key of ['a', 'b', 'c']) {
+      await site.append(key)
+      await site.pass(5_000)
+    }
+    expect(counts).toEqual([4, 8, 12])
+    const later = await site.append('d')
+    await site.pass(24 * 3_600_000)
+    expect(site.applier.state).toMatchObject({
+      kind: 'blocked',
+      isFinal: true,
+      alarm: { code: 'rejections' },
+    })
+    expect(site.alarms).toHaveLength(1)
+    expect(site.journal.status(later).state).toBe('buffered')
+    site.applier.resume()
+    await site.pass(5_000)
+    expect(site.journal.status(later).state).toBe('applied')
+    expect(counts).toEqual([4, 8, 12, 4])
+  })
+
+  it('is resumed only when it is blocked, also by whoever hears the alarm', async () => {
+    let isStopping = true
+    site = openSiteAlone({
+      onAlarm: () => site.applier.resume(),
+      session: (session) => ({
+        apply: async (call) => {
+          const answer = await session.apply(call)
+          if (!isStopping || answer.kind !== 'done' || call.transactions.length === 0) return answer
+          isStopping = false
+          return { ...answer, stopped: 'streak' }
+        },
+      }),
+    })
+    const expectNothing = () =>
+      expect(() => site.applier.resume()).toThrow(expect.objectContaining({ code: 'nothing_to_resume' }))
+    expectNothing()
+    await site.append('a')
+    await site.pass(5_000)
+    const next = await site.append('b')
+    await site.pass(5_000)
+    expect(site.journal.status(next).state).toBe('applied')
+    expectNothing()
+  })
+})
+
 describe('Retainer', () => {
   it('P11: a sweep that fails is alarmed once and tried again', async () => {
     const clock = new SimulatedClock()

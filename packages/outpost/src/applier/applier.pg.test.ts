@@ -1,41 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { planBatch } from '../ledger/batch-plan.ts'
 import { tableRules } from '../ledger/table-rules.ts'
 import type { Operation } from '../transaction/operation.ts'
-import {
-  file,
-  finish,
-  openTestMain,
-  openTestSite,
-  type TestMain,
-  type TestSite,
-  type TestSiteOptions,
-  unit,
-} from './real-site.spec-suite.ts'
+import { file, finish, unit } from './real-site.spec-suite.ts'
+import { useRealStage } from './real-stage.spec-suite.ts'
 
 describeEachPostgres('the applier on a real main', (pg) => {
   const server = useServer(pg)
-  let main: TestMain
-  let sites: TestSite[]
-
-  beforeEach(async () => {
-    main = await openTestMain(server())
-    sites = []
-  })
-  afterEach(async () => {
-    for (const site of sites) await site.stop()
-    await main.close()
-  })
-
-  const open = async (options: Partial<TestSiteOptions> = {}): Promise<TestSite> => {
-    const site = await openTestSite({ config: main.config, catalog: main.catalog, ...options })
-    sites.push(site)
-    return site
-  }
-  const count = async (table: string): Promise<number> =>
-    Number((await main.query(`SELECT count(*) FROM ${table}`))[0]!.count)
+  const stage = useRealStage(server)
+  const { open, count } = stage
 
   it('P3: applies each transaction once and books it in the ledger with its writes', async () => {
     const site = await open()
@@ -43,8 +18,8 @@ describeEachPostgres('the applier on a real main', (pg) => {
     const first = await site.append([unit(id), file(id)])
     const second = await site.append([finish(id)], [first])
     await site.until('applied', first, second)
-    expect(await main.query('SELECT status FROM unit')).toEqual([{ status: 'completed' }])
-    expect(await main.query('SELECT seq, outcome FROM outpost.ledger ORDER BY seq')).toEqual([
+    expect(await stage.main.query('SELECT status FROM unit')).toEqual([{ status: 'completed' }])
+    expect(await stage.main.query('SELECT seq, outcome FROM outpost.ledger ORDER BY seq')).toEqual([
       { seq: '1', outcome: 'applied' },
       { seq: '2', outcome: 'applied' },
     ])
@@ -72,8 +47,12 @@ describeEachPostgres('the applier on a real main', (pg) => {
     expect(site.journal.status(poison)).toMatchObject({ sqlstate: '23514', constraint: 'file_size_check' })
     expect(site.journal.status(grandchild).parkedBy).toEqual([child])
     expect(await count('file')).toBe(300)
-    expect(await main.query(`SELECT count(*) FROM unit WHERE status = 'completed'`)).toEqual([{ count: '1' }])
-    expect(await main.query(`SELECT outcome, count(*) FROM outpost.ledger GROUP BY 1 ORDER BY 1`)).toEqual([
+    expect(await stage.main.query(`SELECT count(*) FROM unit WHERE status = 'completed'`)).toEqual([
+      { count: '1' },
+    ])
+    expect(
+      await stage.main.query(`SELECT outcome, count(*) FROM outpost.ledger GROUP BY 1 ORDER BY 1`),
+    ).toEqual([
       { outcome: 'applied', count: '321' },
       { outcome: 'rejected', count: '1' },
     ])
@@ -104,10 +83,10 @@ describeEachPostgres('the applier on a real main', (pg) => {
     site.applier.start()
     await expect.poll(() => attempts).toBeGreaterThan(0)
     expect(await count('outpost.ledger')).toBe(0)
-    await main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by another site')`, [id])
+    await stage.main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by another site')`, [id])
     await site.until('applied', early)
     await site.until('rejected', orphan)
-    expect(await main.query('SELECT seq, sqlstate FROM outpost.ledger ORDER BY seq')).toEqual([
+    expect(await stage.main.query('SELECT seq, sqlstate FROM outpost.ledger ORDER BY seq')).toEqual([
       { seq: '1', sqlstate: null },
       { seq: '2', sqlstate: '23503' },
     ])
@@ -143,7 +122,7 @@ describeEachPostgres('the applier on a real main', (pg) => {
     ]
     await site.until('applied', ...seqs)
     expect(
-      await main.query(
+      await stage.main.query(
         `SELECT site, number, tags::text, grid::text, facts::text, sky::text, span::text, at = '2025-01-01 00:00:00.123456+00' AS at, doubled FROM odd`,
       ),
     ).toEqual([
@@ -218,21 +197,7 @@ describeEachPostgres('the applier on a real main', (pg) => {
     }
     site.applier.start()
     await site.until('applied', ...seqs)
-    expect(await main.query('SELECT count FROM watched')).toEqual([{ count: 301 }])
-  })
-
-  it('N11: ten equal class-42 rejections in a row stop the applier, and the rest waits unharmed', async () => {
-    const site = await open({ isStarted: false })
-    const seqs: number[] = []
-    for (let i = 0; i < 30; i++)
-      seqs.push(await site.append([{ kind: 'delete', table: 'public.nowhere', key: { id: String(i) } }]))
-    site.applier.start()
-    await site.until('rejected', ...seqs.slice(0, 10))
-    await expect.poll(() => site.applier.state.kind).toBe('blocked')
-    expect(site.alarms.map(({ code }) => code)).toContain('rejections')
-    expect(seqs.slice(10).map((seq) => site.journal.status(seq).state)).toEqual(
-      seqs.slice(10).map(() => 'buffered'),
-    )
+    expect(await stage.main.query('SELECT count FROM watched')).toEqual([{ count: 301 }])
   })
 
   it('N8: a second applier of the site fences the first, and nothing is doubled or lost', async () => {
@@ -254,9 +219,11 @@ describeEachPostgres('the applier on a real main', (pg) => {
   })
 
   it('N8: a takeover ends the backend of an old CALL that hangs, and what it had not committed', async () => {
-    const [hello] = await main.query(`SELECT outpost.hello('observatory', $1) AS answer`, [randomUUID()])
+    const [hello] = await stage.main.query(`SELECT outpost.hello('observatory', $1) AS answer`, [
+      randomUUID(),
+    ])
     const { term } = hello!.answer as { term: number }
-    const hanging = await server().connect(main.database)
+    const hanging = await server().connect(stage.main.database)
     await hanging.query('BEGIN')
     await hanging.query(`SELECT outpost.fence('observatory', epoch, $1) FROM outpost.site`, [term])
     await hanging.query(`INSERT INTO unit (id, name) VALUES (gen_random_uuid(), 'uncommitted')`)
@@ -277,22 +244,22 @@ describeEachPostgres('the applier on a real main', (pg) => {
     ]
     await site.until('applied', ...seqs)
     // Main is set back behind the applier's back, as a restore behind a pooler would.
-    await main.query('DELETE FROM outpost.ledger WHERE seq >= 2')
-    await main.query('DELETE FROM file')
-    await main.query(`UPDATE unit SET status = 'running'`)
+    await stage.main.query('DELETE FROM outpost.ledger WHERE seq >= 2')
+    await stage.main.query('DELETE FROM file')
+    await stage.main.query(`UPDATE unit SET status = 'running'`)
     const later = await site.append([file(id, 'later.fits')], [1])
     await site.until('applied', ...seqs, later)
     expect(site.redriven).toEqual([2, 3])
     expect(await count('file')).toBe(2)
-    expect(await main.query('SELECT status FROM unit')).toEqual([{ status: 'completed' }])
+    expect(await stage.main.query('SELECT status FROM unit')).toEqual([{ status: 'completed' }])
     expect(site.journal.status(2)).toMatchObject({ redriven: 1 })
   })
 
   it('N2: a seq that stands for another transaction fences the epoch, and nothing is swallowed', async () => {
     const site = await open({ isStarted: false })
     const { epoch } = site.journal
-    await main.query(`INSERT INTO outpost.site (name) VALUES ('observatory')`)
-    await main.query(
+    await stage.main.query(`INSERT INTO outpost.site (name) VALUES ('observatory')`)
+    await stage.main.query(
       `INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
        SELECT n, now(), now(), $1, gen_random_uuid(), gen_random_uuid(), 'observatory', 'applied', '' FROM generate_series(2, 3) n`,
       [epoch],
@@ -337,24 +304,22 @@ describeEachPostgres('the applier on a real main', (pg) => {
       await site.journal.setStatus([{ from: 1, to: 6, status: { state } }])
     await site.journal.drop(6)
     await expect.poll(() => count('outpost.ledger'), { timeout: 10_000 }).toBe(4)
-    expect(await main.query('SELECT dropped_through FROM outpost.epoch WHERE epoch = $1', [epoch])).toEqual([
-      { dropped_through: '6' },
-    ])
-    expect(await main.query(`SELECT outpost.covers(NULL, 'observatory', $1, 3) AS ok`, [epoch])).toEqual([
-      { ok: true },
-    ])
+    expect(
+      await stage.main.query('SELECT dropped_through FROM outpost.epoch WHERE epoch = $1', [epoch]),
+    ).toEqual([{ dropped_through: '6' }])
+    expect(
+      await stage.main.query(`SELECT outpost.covers(NULL, 'observatory', $1, 3) AS ok`, [epoch]),
+    ).toEqual([{ ok: true }])
     // An old copy of the journal would send it again.
     await site.applier.stop()
-    const [hello] = await main.query(`SELECT outpost.hello('observatory', $1) AS answer`, [epoch])
+    const [hello] = await stage.main.query(`SELECT outpost.hello('observatory', $1) AS answer`, [epoch])
     const { term, lineage } = hello!.answer as { term: number; lineage: string }
-    const { wire } = planBatch([{ ...first!, isLastAttempt: true }], tableRules(main.catalog))
-    await main.query('DELETE FROM unit')
-    const [answer] = await main.query(`CALL outpost.apply('observatory', $1, $2, $1, 1, $3, $4, NULL)`, [
-      epoch,
-      term,
-      lineage,
-      JSON.stringify(wire),
-    ])
+    const { wire } = planBatch([{ ...first!, isLastAttempt: true }], tableRules(stage.main.catalog))
+    await stage.main.query('DELETE FROM unit')
+    const [answer] = await stage.main.query(
+      `CALL outpost.apply('observatory', $1, $2, $1, 1, $3, $4, NULL)`,
+      [epoch, term, lineage, JSON.stringify(wire)],
+    )
     expect(answer!.p_result).toMatchObject({ kind: 'done', outcomes: [{ o: 'applied', isPruned: true }] })
     expect(await count('unit')).toBe(0)
   })

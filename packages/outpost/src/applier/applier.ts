@@ -256,8 +256,7 @@ export class Applier {
     this.#recovery.succeeded()
     contact.position = answer.position
     this.#options.onPosition?.(answer.position)
-    if (answer.stopped === 'streak')
-      return this.#recovery.block(rejectionsAlarm(answer.streak.key ?? ''), true)
+    if (answer.stopped === 'streak') return this.#recovery.block(rejectionsAlarm(answer.streaks.at(-1)), true)
     if (answer.takenEpoch === undefined) return 'again'
     await this.#moveEpoch(answer.takenEpoch)
     return 'greet'

@@ -1,61 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer, waitFor } from '@outpost/lab/testing'
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import { systemClock } from '../clock/clock.ts'
-import type { MainSession, OpenMainSession } from './main-session.ts'
-import { pgMainSessions } from './pg-main-session.ts'
-import {
-  file,
-  finish,
-  openTestMain,
-  openTestSite,
-  type TestMain,
-  type TestSite,
-  type TestSiteOptions,
-  unit,
-} from './real-site.spec-suite.ts'
+import { expect, it } from 'vitest'
+import { file, finish, type TestSite, type TestSiteOptions, unit } from './real-site.spec-suite.ts'
+import { useRealStage } from './real-stage.spec-suite.ts'
 
 /** No beat comes round within a test: what is noticed, the CALL noticed. */
 const withoutBeats = { idleIntervalMs: 600_000 }
 
 describeEachPostgres('the applier and what main knows', (pg) => {
   const server = useServer(pg)
-  let main: TestMain
+  const stage = useRealStage(server)
   let site: TestSite
-
-  beforeEach(async () => {
-    main = await openTestMain(server())
-  })
-  afterEach(async () => {
-    await site.stop()
-    await main.close()
-  })
-
   const open = async (options: Partial<TestSiteOptions> = {}) => {
-    site = await openTestSite({ config: main.config, catalog: main.catalog, ...options })
-  }
-  const sessions = (change: (session: MainSession) => Partial<MainSession>): OpenMainSession => {
-    const openReal = pgMainSessions({ config: main.config, clock: systemClock })
-    return async (signal) => {
-      const real = await openReal(signal)
-      const bound: MainSession = {
-        hello: (request) => real.hello(request),
-        apply: (call) => real.apply(call),
-        islands: (...question) => real.islands(...question),
-        idsInLedger: (...question) => real.idsInLedger(...question),
-        beat: (...question) => real.beat(...question),
-        prune: (...question) => real.prune(...question),
-        forgetAnswers: () => real.forgetAnswers(),
-        releaseAttempts: () => real.releaseAttempts(),
-        close: () => real.close(),
-      }
-      return { ...bound, ...change(bound) }
-    }
+    site = await stage.open(options)
   }
   const loseFrom = async (seq: number) => {
-    await main.query('DELETE FROM outpost.ledger WHERE seq >= $1', [seq])
-    await main.query('DELETE FROM file')
-    await main.query(`UPDATE unit SET status = 'running'`)
+    await stage.main.query('DELETE FROM outpost.ledger WHERE seq >= $1', [seq])
+    await stage.main.query('DELETE FROM file')
+    await stage.main.query(`UPDATE unit SET status = 'running'`)
   }
   const recordThree = async (): Promise<readonly number[]> => {
     const id = randomUUID()
@@ -70,7 +32,7 @@ describeEachPostgres('the applier and what main knows', (pg) => {
   const expectHealed = async () => {
     expect(site.redriven).toEqual([2, 3])
     expect(
-      await main.query('SELECT status, (SELECT count(*)::integer FROM file) AS files FROM unit'),
+      await stage.main.query('SELECT status, (SELECT count(*)::integer FROM file) AS files FROM unit'),
     ).toEqual([{ status: 'completed', files: 1 }])
   }
 
@@ -102,7 +64,7 @@ describeEachPostgres('the applier and what main knows', (pg) => {
     await site.applier.stop()
     await loseFrom(2)
     // The newest row is there: only a comparison of all of them finds the gap before it.
-    await main.query(
+    await stage.main.query(
       `INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
        SELECT 3, now(), now(), epoch, $1, lineage, site, 'applied', '' FROM outpost.ledger`,
       [(await site.journal.getMany([3]))[0]!.id],
@@ -116,7 +78,7 @@ describeEachPostgres('the applier and what main knows', (pg) => {
   it('N7: nothing is applied before the answer of the CALL', async () => {
     const states: string[] = []
     await open({
-      openSession: sessions((session) => ({
+      openSession: stage.sessions((session) => ({
         apply: async (call) => {
           const answer = await session.apply(call)
           states.push(...call.transactions.map(({ seq }) => site.journal.status(seq).state))
@@ -134,23 +96,23 @@ describeEachPostgres('the applier and what main knows', (pg) => {
     let calls = 0
     await open({ isStarted: false, retryAttempts: 1, retryDelayMs: 20, onBatch: () => calls++ })
     // Another site is known to main, and main has another identity since.
-    await main.query(`SELECT outpost.hello('institute', gen_random_uuid())`)
-    await main.query('UPDATE outpost.lineage SET timeline = 99')
+    await stage.main.query(`SELECT outpost.hello('institute', gen_random_uuid())`)
+    await stage.main.query('UPDATE outpost.lineage SET timeline = 99')
     const id = randomUUID()
     const orphan = await site.append([file(randomUUID())])
     const early = await site.append([file(id)])
     site.applier.start()
     await waitFor(() => calls >= 4, { what: 'several attempts' })
     expect([orphan, early].map((seq) => site.journal.status(seq).state)).toEqual(['buffered', 'buffered'])
-    await main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by the institute')`, [id])
+    await stage.main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by the institute')`, [id])
     await site.until('applied', early)
     expect(site.journal.status(orphan).state).toBe('buffered')
-    await main.query('SELECT outpost.release_attempts()')
+    await stage.main.query('SELECT outpost.release_attempts()')
     await site.until('rejected', orphan)
   })
 
   it('N11: one that keeps failing alone is parked as stuck with its cone, alarmed and tried again; others go on', async () => {
-    await main.query(`
+    await stage.main.query(`
       CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN IF NEW.name = 'cursed' THEN RAISE EXCEPTION 'disk trouble' USING ERRCODE = '58030'; END IF; RETURN NEW; END $$;
       CREATE TRIGGER fail BEFORE INSERT ON file FOR EACH ROW EXECUTE FUNCTION fail()`)
@@ -165,9 +127,9 @@ describeEachPostgres('the applier and what main knows', (pg) => {
     await site.until('applied', parent, ...others)
     await waitFor(() => site.alarms.some(({ code }) => code === 'stuck'), { what: 'the alarm' })
     expect(
-      await main.query(`SELECT count(*)::integer FROM outpost.ledger WHERE outcome = 'rejected'`),
+      await stage.main.query(`SELECT count(*)::integer FROM outpost.ledger WHERE outcome = 'rejected'`),
     ).toEqual([{ count: 0 }])
-    await main.query('DROP TRIGGER fail ON file')
+    await stage.main.query('DROP TRIGGER fail ON file')
     await site.until('applied', cursed, behind)
   })
 
@@ -177,7 +139,7 @@ describeEachPostgres('the applier and what main knows', (pg) => {
     await open({
       isStarted: false,
       backoff: { firstMs: 1, capMs: 5 },
-      openSession: sessions((session) => ({
+      openSession: stage.sessions((session) => ({
         apply: async (call) => {
           sent.push(call.transactions.length)
           if (isNarrow && call.transactions.length > 1)

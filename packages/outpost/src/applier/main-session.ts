@@ -1,4 +1,5 @@
 import type { EncodedPlan } from '../ledger/encoded-plan.ts'
+import type { Shape } from '../ledger/group-plan.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import type { SentTransaction } from './batch.ts'
 
@@ -40,9 +41,15 @@ export type HelloAnswer =
   /** This life of the journal has ended. */
   | { readonly kind: 'fenced' }
 
-/** How often in a row the same class-42 rejection was seen (N11). */
+/**
+ * How often the same class-42 rejection was seen since a statement of its shape succeeded (N11). Main counts; the site
+ * only brings it from one CALL to the next.
+ */
 export interface Streak {
-  readonly key: string | null
+  readonly sqlstate: string
+  readonly message: string
+  /** Of the statement that failed last; null while it is not known. */
+  readonly shape: Shape | null
   readonly count: number
 }
 
@@ -57,7 +64,7 @@ export interface ApplyCall {
   readonly plan: EncodedPlan
   /** Everything retained was compared and nothing of it is missing any more. */
   readonly isRedriven: boolean
-  readonly streak: Streak
+  readonly streaks: readonly Streak[]
 }
 
 /** One outcome of neighbouring transactions. */
@@ -89,7 +96,8 @@ export type ApplyAnswer =
       /** The epoch whose seqs stand for other transactions. */
       readonly takenEpoch?: Epoch
       readonly outcomes: readonly OutcomeRun[]
-      readonly streak: Streak
+      /** The one that was counted last comes last. */
+      readonly streaks: readonly Streak[]
       /** Position after the commit that made all of it durable, `timeline/LSN`. */
       readonly position: string
       readonly system: string

@@ -103,7 +103,7 @@ class PgMainSession implements MainSession {
   }
 
   async apply(call: ApplyCall): Promise<ApplyAnswer> {
-    const payload = call.plan.payload({ isRedriven: call.isRedriven, streak: call.streak })
+    const payload = call.plan.payload({ isRedriven: call.isRedriven, streaks: call.streaks })
     const bytes = Buffer.byteLength(payload)
     const deadlineMs = callDeadlineMs(bytes, call.transactions.length, this.#link.current)
     const startedMs = this.#options.clock.monotonicMs()
@@ -236,7 +236,7 @@ function readAnswer(answer: Row & { kind: ApplyAnswer['kind'] }, call: ApplyCall
     ...(stopped === null ? {} : { stopped }),
     ...(typeof answer.taken === 'string' ? { takenEpoch: answer.taken } : {}),
     outcomes: readOutcomes(answer.outcomes as readonly WireOutcome[], call.plan.groups, lineage),
-    streak: answer.streak as Streak,
+    streaks: answer.streaks as readonly Streak[],
     position: `${answer.timeline}/${answer.flush}`,
     system: String(answer.system),
     timeline: Number(answer.timeline),

@@ -1,37 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer, waitFor } from '@outpost/lab/testing'
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import {
-  file,
-  openTestMain,
-  openTestSite,
-  type TestMain,
-  type TestSite,
-  type TestSiteOptions,
-  unit,
-} from './real-site.spec-suite.ts'
+import { expect, it } from 'vitest'
+import { file, type TestSite, type TestSiteOptions, unit } from './real-site.spec-suite.ts'
+import { useRealStage } from './real-stage.spec-suite.ts'
 
 describeEachPostgres('what main lost and gets again', (pg) => {
   const server = useServer(pg)
-  let main: TestMain
+  const stage = useRealStage(server, { retryDelayMs: 20 })
   let site: TestSite
-
-  beforeEach(async () => {
-    main = await openTestMain(server())
-  })
-  afterEach(async () => {
-    await site.stop()
-    await main.close()
-  })
-
   const open = async (options: Partial<TestSiteOptions> = {}) => {
-    site = await openTestSite({ config: main.config, catalog: main.catalog, retryDelayMs: 20, ...options })
+    site = await stage.open(options)
   }
   const rename = async (id: string, status: string) =>
     await site.append([{ kind: 'update', table: 'public.unit', key: { id }, set: { status } }])
   const redrivenLineage = async () =>
     (
-      await main.query(
+      await stage.main.query(
         `SELECT redriven_lineage IS NOT DISTINCT FROM outpost.current_lineage() AS is_brought FROM outpost.site WHERE name = 'observatory'`,
       )
     )[0]!.is_brought
@@ -46,9 +30,9 @@ describeEachPostgres('what main lost and gets again', (pg) => {
       await site.until('applied', ...seqs)
     }
     await site.applier.stop()
-    await main.query('DELETE FROM outpost.ledger WHERE seq > 1')
-    await main.query(`UPDATE unit SET status = 'running'`)
-    await main.query(`ALTER TABLE unit ADD CONSTRAINT known CHECK (status <> 'strange')`)
+    await stage.main.query('DELETE FROM outpost.ledger WHERE seq > 1')
+    await stage.main.query(`UPDATE unit SET status = 'running'`)
+    await stage.main.query(`ALTER TABLE unit ADD CONSTRAINT known CHECK (status <> 'strange')`)
     site.applier.start()
     await site.until('rejected', seqs[1]!)
     await site.until('parked', seqs[2]!, seqs[3]!)
@@ -58,25 +42,27 @@ describeEachPostgres('what main lost and gets again', (pg) => {
     const later = await rename(id, 'aborted')
     await site.until('applied', other)
     await site.until('parked', later)
-    expect(await main.query('SELECT status FROM unit WHERE id = $1', [id])).toEqual([{ status: 'running' }])
+    expect(await stage.main.query('SELECT status FROM unit WHERE id = $1', [id])).toEqual([
+      { status: 'running' },
+    ])
   })
 
   it('N9: main learns that a site has brought everything only when all of it stands in the ledger', async () => {
     let calls = 0
     await open({ onBatch: () => calls++ })
-    await main.query(`SELECT outpost.hello('institute', gen_random_uuid())`)
+    await stage.main.query(`SELECT outpost.hello('institute', gen_random_uuid())`)
     const id = randomUUID()
-    await main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by nobody who journals')`, [id])
+    await stage.main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by nobody who journals')`, [id])
     const child = await site.append([file(id)])
     await site.until('applied', child)
     await site.applier.stop()
-    await main.query('DELETE FROM outpost.ledger; DELETE FROM file; DELETE FROM unit')
-    await main.query('UPDATE outpost.lineage SET timeline = 99')
+    await stage.main.query('DELETE FROM outpost.ledger; DELETE FROM file; DELETE FROM unit')
+    await stage.main.query('UPDATE outpost.lineage SET timeline = 99')
     calls = 0
     site.applier.start()
     await waitFor(() => calls >= 4, { what: 'several attempts' })
     expect(await redrivenLineage()).toBe(false)
-    await main.query(`INSERT INTO unit (id, name) VALUES ($1, 'once more')`, [id])
+    await stage.main.query(`INSERT INTO unit (id, name) VALUES ($1, 'once more')`, [id])
     await site.until('applied', child)
     await waitFor(async () => (await redrivenLineage()) === true, { what: 'the report' })
   })

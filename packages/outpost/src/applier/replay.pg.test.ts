@@ -1,28 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import {
-  draftOf,
-  file,
-  openTestMain,
-  openTestSite,
-  type TestMain,
-  type TestSite,
-  unit,
-} from './real-site.spec-suite.ts'
+import { beforeEach, expect, it } from 'vitest'
+import { draftOf, file, type TestSite, unit } from './real-site.spec-suite.ts'
+import { useRealStage } from './real-stage.spec-suite.ts'
 
 describeEachPostgres('a replay', (pg) => {
   const server = useServer(pg)
-  let main: TestMain
+  const stage = useRealStage(server)
   let site: TestSite
 
   beforeEach(async () => {
-    main = await openTestMain(server())
-    site = await openTestSite({ config: main.config, catalog: main.catalog })
-  })
-  afterEach(async () => {
-    await site.stop()
-    await main.close()
+    site = await stage.open()
   })
 
   it('N3: is a transaction of its own, applied although main rejected the one that it replaces', async () => {
@@ -35,7 +23,7 @@ describeEachPostgres('a replay', (pg) => {
     await site.journal.setStatus([{ from: bad, to: bad, status: { state: 'superseded' } }])
     await site.until('applied', seq)
     expect((await site.journal.getMany([seq]))[0]).toMatchObject({ replaces: rejected!.id })
-    expect(await main.query('SELECT seq::integer, outcome FROM outpost.ledger ORDER BY seq')).toEqual([
+    expect(await stage.main.query('SELECT seq::integer, outcome FROM outpost.ledger ORDER BY seq')).toEqual([
       { seq: 1, outcome: 'applied' },
       { seq: 2, outcome: 'rejected' },
       { seq: 3, outcome: 'applied' },
@@ -55,13 +43,13 @@ describeEachPostgres('a replay', (pg) => {
       { from: bad, to: bad, status: { state: 'superseded' } },
       { from: discarded, to: discarded, status: { state: 'discarded' } },
     ])
-    await main.query('DELETE FROM outpost.ledger WHERE seq >= 2')
-    await main.query('DELETE FROM file')
+    await stage.main.query('DELETE FROM outpost.ledger WHERE seq >= 2')
+    await stage.main.query('DELETE FROM file')
     const later = await site.append([unit(randomUUID())])
     await site.until('applied', seq, later)
     await expect.poll(() => site.redriven, { timeout: 10_000 }).toEqual([seq])
     await site.until('applied', seq, later)
-    expect(await main.query('SELECT name FROM file')).toEqual([{ name: 'a.fits' }])
+    expect(await stage.main.query('SELECT name FROM file')).toEqual([{ name: 'a.fits' }])
     expect([site.journal.status(bad).state, site.journal.status(discarded).state]).toEqual([
       'superseded',
       'discarded',

@@ -34,7 +34,7 @@ export class Sender {
   readonly #former: BatchFormer
   readonly #sizing = new BatchSizing()
   readonly #suspects = new Suspects()
-  #streak: Streak = { key: null, count: 0 }
+  #streaks: readonly Streak[] = []
   #told: LedgerPlace | undefined
   #pausedBy: readonly string[] = []
   #underWay: FormedBatch | undefined
@@ -121,7 +121,7 @@ export class Sender {
 
   /** After the operator or a repair: streaks start anew, and what waits is tried at once. */
   reset(): void {
-    this.#streak = { key: null, count: 0 }
+    this.#streaks = []
     this.startOver()
     this.#attempts.makeDue()
   }
@@ -168,7 +168,7 @@ export class Sender {
       transactions,
       plan,
       isRedriven,
-      streak: this.#streak,
+      streaks: this.#streaks,
     })
     if (batch.isFull) this.#former.formAhead(this.#sizing.presumedSize)
     let isAsPresumed = false
@@ -194,7 +194,7 @@ export class Sender {
       attempts: (seq) => this.#attempts.made(seq) + 1,
     })
     await this.#options.journal.setStatus(effects.changes)
-    this.#streak = answer.streak
+    this.#streaks = answer.streaks
     this.#pausedBy = pausedBy
     this.#noteTold(batch, outcomes)
     await this.#attempts.wait(effects.waiting, pausedBy.length > 0)

@@ -171,7 +171,7 @@ export class SimulatedMain {
     return {
       kind: 'done',
       outcomes,
-      streak: { key: null, count: 0 },
+      streaks: [],
       position: `1/0/${this.log.length.toString(16)}`,
       system: '1',
       timeline: 1,

@@ -25,6 +25,7 @@ export interface SiteAloneOptions {
   readonly journal?: (journal: Journal) => Partial<Journal>
   readonly session?: (session: MainSession) => Partial<MainSession>
   readonly gatherMs?: number
+  readonly onAlarm?: (alarm: ApplierAlarm) => void
 }
 
 /** A site and a main without faults in simulated time; a test changes what it is about. */
@@ -53,7 +54,10 @@ export function openSiteAlone(options: SiteAloneOptions = {}): SiteAlone {
     },
     random: () => 0.5,
     rules: () => tableRules(undefined),
-    onAlarm: (alarm) => alarms.push(alarm),
+    onAlarm: (alarm) => {
+      alarms.push(alarm)
+      options.onAlarm?.(alarm)
+    },
     ...(options.gatherMs !== undefined && { gatherMs: options.gatherMs }),
   })
   journal.onDurable(() => applier.wake())

@@ -1,48 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer, waitFor } from '@outpost/lab/testing'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { grantSite } from '../ledger/grant-site.ts'
-import {
-  file,
-  finish,
-  openTestMain,
-  openTestSite,
-  type TestMain,
-  type TestSite,
-  type TestSiteOptions,
-  unit,
-} from './real-site.spec-suite.ts'
+import { file, finish, unit } from './real-site.spec-suite.ts'
+import { useRealStage } from './real-stage.spec-suite.ts'
 
 describeEachPostgres('two sites and a main that was replaced', (pg) => {
   const server = useServer(pg)
-  let main: TestMain
-  let sites: TestSite[]
-
-  beforeEach(async () => {
-    main = await openTestMain(server())
-    sites = []
-  })
-  afterEach(async () => {
-    for (const site of sites) await site.stop()
-    await main.close()
-  })
-
-  const open = async (options: Partial<TestSiteOptions> = {}): Promise<TestSite> => {
-    const site = await openTestSite({
-      config: main.config,
-      catalog: main.catalog,
-      retryDelayMs: 20,
-      ...options,
-    })
-    sites.push(site)
-    return site
-  }
+  const stage = useRealStage(server, { retryDelayMs: 20 })
+  const { open } = stage
   /** What a promoted standby looks like that received nothing of the last writes: an older content, a new timeline. */
   const replaceMain = async () => {
-    await main.query('DELETE FROM outpost.ledger')
-    await main.query('DELETE FROM file')
-    await main.query('DELETE FROM unit')
-    await main.query('UPDATE outpost.lineage SET timeline = 99')
+    await stage.main.query('DELETE FROM outpost.ledger')
+    await stage.main.query('DELETE FROM file')
+    await stage.main.query('DELETE FROM unit')
+    await stage.main.query('UPDATE outpost.lineage SET timeline = 99')
   }
 
   it('N9, P8: an update of what another site has yet to bring waits for it; the dependant reconnects first', async () => {
@@ -64,7 +36,7 @@ describeEachPostgres('two sites and a main that was replaced', (pg) => {
     observatory.applier.start()
     await observatory.until('applied', insert)
     await institute.until('applied', update)
-    expect(await main.query('SELECT status FROM unit')).toEqual([{ status: 'completed' }])
+    expect(await stage.main.query('SELECT status FROM unit')).toEqual([{ status: 'completed' }])
     // The pause is over: an update of a missing row is an error again.
     const missing = await institute.append([finish(randomUUID())])
     await institute.until('rejected', missing)
@@ -73,11 +45,11 @@ describeEachPostgres('two sites and a main that was replaced', (pg) => {
 
   it('N9: says whom the pause waits for, and the operator ends it through a site of the least rights', async () => {
     const role = `site_${randomUUID().slice(0, 8)}`
-    await main.query(`CREATE ROLE ${role} LOGIN`)
-    await grantSite(main.client, { role, site: 'observatory', tables: ['public.unit', 'public.file'] })
-    await main.query(`SELECT outpost.hello('institute', gen_random_uuid())`)
-    await main.query('UPDATE outpost.lineage SET timeline = 99')
-    const url = new URL(String(main.config.connectionString))
+    await stage.main.query(`CREATE ROLE ${role} LOGIN`)
+    await grantSite(stage.main.client, { role, site: 'observatory', tables: ['public.unit', 'public.file'] })
+    await stage.main.query(`SELECT outpost.hello('institute', gen_random_uuid())`)
+    await stage.main.query('UPDATE outpost.lineage SET timeline = 99')
+    const url = new URL(String(stage.main.config.connectionString))
     url.username = role
     const reports: (readonly string[])[] = []
     const site = await open({
@@ -93,14 +65,13 @@ describeEachPostgres('two sites and a main that was replaced', (pg) => {
     await site.until('rejected', orphan)
     expect(site.applier.pausedBy).toEqual([])
     await site.stop()
-    sites.splice(sites.indexOf(site), 1)
-    await main.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+    await stage.main.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
   })
 
   it('N9: a site does not wait for itself: what nobody brings is rejected after its attempts', async () => {
     const site = await open({ retryAttempts: 2 })
     const id = randomUUID()
-    await main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by nobody who journals')`, [id])
+    await stage.main.query(`INSERT INTO unit (id, name) VALUES ($1, 'by nobody who journals')`, [id])
     const child = await site.append([file(id)])
     await site.until('applied', child)
     await site.applier.stop()

@@ -1,7 +1,7 @@
 /**
  * The apply procedure: one CALL per batch.
  *
- * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns}], groups: [group], isRedriven, streak}`.
+ * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns}], groups: [group], isRedriven, streaks}`.
  * A group: `{e: index of epoch, d: seqs outside that its transactions depend on, s: true when it must go one by one,
  * x: [[seq, id, digest, buffered at (epoch milliseconds), depends on, is last attempt, [run, row, run, row …]]],
  * r: [[index of shape, [row …]]]}`.
@@ -154,7 +154,7 @@ BEGIN
   END LOOP;
   v_outcome := jsonb_strip_nulls(jsonb_build_object(
     'o', 'rejected', 'at', v_at, 'sqlstate', v_state, 'constraint', nullif(v_constraint, ''),
-    'detail', nullif(left(v_detail, 1000), ''), 'message', left(v_message, 1000)
+    'detail', nullif(left(v_detail, 1000), ''), 'message', left(v_message, 1000), 'shape', v_shape
   ));
   -- While attempts are paused the row itself may be on its way from another site, as much as a row that it refers to;
   -- else an update of a missing row is an error that waiting will not cure (E18).
@@ -168,6 +168,33 @@ BEGIN
             nullif(v_constraint, ''), nullif(left(v_detail, 1000), ''), left(v_message, 1000));
   RETURN v_outcome;
 END $$;
+
+CREATE FUNCTION outpost.note_rejection(p_streaks jsonb, p_shape jsonb, p_sqlstate text, p_message text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+-- Counts rejections of one table, SQLSTATE and message, whatever succeeds elsewhere meanwhile (N11); the one that was
+-- counted comes last, and at most 20 are kept. Of a stored rejection the table is not known: it counts with its equals.
+DECLARE
+  v_streak jsonb := (
+    SELECT s FROM jsonb_array_elements(p_streaks) s
+    WHERE s->>'sqlstate' = p_sqlstate AND s->>'message' = p_message
+      AND (s->'shape'->>'table' = p_shape->>'table') IS NOT FALSE LIMIT 1
+  );
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(s ORDER BY o), '[]') FROM jsonb_array_elements(p_streaks) WITH ORDINALITY x(s, o)
+    WHERE s IS DISTINCT FROM v_streak AND o > jsonb_array_length(p_streaks) - 19
+  ) || jsonb_build_array(jsonb_build_object(
+    'sqlstate', p_sqlstate, 'message', p_message, 'shape', coalesce(p_shape, v_streak->'shape', 'null'),
+    'count', coalesce((v_streak->>'count')::integer, 0) + 1
+  ));
+END $$;
+
+CREATE FUNCTION outpost.end_streaks(p_streaks jsonb, p_shapes jsonb, p_used integer[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  -- A statement of the shape that was rejected has succeeded: main's schema is not at fault.
+  SELECT coalesce(jsonb_agg(s ORDER BY o), '[]') FROM jsonb_array_elements(p_streaks) WITH ORDINALITY x(s, o)
+  WHERE NOT EXISTS (SELECT FROM unnest(p_used) u WHERE p_shapes->u = s->'shape')
+$$;
 
 CREATE FUNCTION outpost.paused_by(p_lineage uuid, p_site text) RETURNS text[]
 LANGUAGE sql STABLE AS $$
@@ -201,8 +228,7 @@ DECLARE
   v_failed bigint[] := '{}';
   v_paused_by text[];
   v_must_fence boolean;
-  v_streak_key text := p_payload->'streak'->>'key';
-  v_streak integer := coalesce((p_payload->'streak'->>'count')::integer, 0);
+  v_streaks jsonb := coalesce(p_payload->'streaks', '[]');
   v_stopped text;
   v_now timestamptz;
 BEGIN
@@ -239,7 +265,11 @@ BEGIN
       IF v_at IS NOT NULL THEN
         COMMIT;
         v_outcomes := array_append(v_outcomes, jsonb_build_object('g', i, 'o', 'applied', 'at', v_at));
-        v_streak := 0;
+        IF v_streaks <> '[]' THEN
+          v_streaks := outpost.end_streaks(
+            v_streaks, v_shapes, ARRAY(SELECT (r->>0)::integer FROM jsonb_array_elements(v_group->'r') r)
+          );
+        END IF;
         CONTINUE groups;
       END IF;
     END IF;
@@ -270,11 +300,19 @@ BEGIN
           v_failed := array_append(v_failed, (v_transaction->>0)::bigint);
         END IF;
         IF v_outcome->>'o' = 'rejected' AND left(v_outcome->>'sqlstate', 2) = '42' THEN
-          v_streak := CASE WHEN v_streak_key = v_outcome->>'message' THEN v_streak + 1 ELSE 1 END;
-          v_streak_key := v_outcome->>'message';
-        ELSE
-          v_streak := 0;
+          v_streaks := outpost.note_rejection(
+            v_streaks, v_shapes->(v_outcome->>'shape')::integer, v_outcome->>'sqlstate', v_outcome->>'message'
+          );
+          IF (v_streaks->-1->>'count')::integer >= 10 THEN
+            v_stopped := 'streak';
+          END IF;
+        ELSIF v_outcome->>'o' = 'applied' AND v_streaks <> '[]' THEN
+          v_streaks := outpost.end_streaks(v_streaks, v_shapes, ARRAY(
+            SELECT (v_group->'r'->p::integer->>0)::integer
+            FROM jsonb_array_elements_text(v_transaction->6) WITH ORDINALITY x(p, o) WHERE o % 2 = 1
+          ));
         END IF;
+        v_outcome := v_outcome - 'shape';
       END IF;
       -- Neighbours that were simply applied answer as one entry, so that a resent batch answers in few bytes.
       IF v_run IS NOT NULL AND v_outcome ?& '{o,at}' AND v_outcome - 'at' - 'lineage' = '{"o": "applied"}'
@@ -286,10 +324,7 @@ BEGIN
         v_outcomes := array_append(v_outcomes, v_outcome);
         v_run := CASE WHEN v_outcome - 'at' - 'lineage' - 'g' - 'x' - 'n' = '{"o": "applied"}' THEN v_outcome END;
       END IF;
-      IF v_streak >= 10 THEN
-        v_stopped := 'streak';
-        EXIT groups;
-      END IF;
+      EXIT groups WHEN v_stopped = 'streak';
     END LOOP;
   END LOOP;
 
@@ -306,7 +341,7 @@ BEGIN
   PERFORM set_config('synchronous_commit', CASE v_sync WHEN 'off' THEN 'local' ELSE v_sync END, true);
   COMMIT;
   SELECT jsonb_build_object(
-    'kind', 'done', 'stopped', v_stopped, 'taken', CASE WHEN v_stopped = 'taken' THEN v_epochs[v_e] END, 'outcomes', to_jsonb(v_outcomes), 'streak', jsonb_build_object('key', v_streak_key, 'count', v_streak),
+    'kind', 'done', 'stopped', v_stopped, 'taken', CASE WHEN v_stopped = 'taken' THEN v_epochs[v_e] END, 'outcomes', to_jsonb(v_outcomes), 'streaks', v_streaks,
     'flush', pg_current_wal_flush_lsn()::text, 'system', s.system_identifier, 'timeline', s.timeline, 'lineage', v_lineage,
     'pausedBy', to_jsonb(v_paused_by), 'now', v_now
   ) INTO p_result FROM outpost.server_identity() s;
