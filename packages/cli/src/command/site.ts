@@ -41,6 +41,16 @@ export function addSiteCommands(program: Command, context: CommandContext): void
       })
       context.stdout(options.json ? `${JSON.stringify(answer)}\n` : 'The site accepts the present main.\n')
     })
+  addSiteOptions(site.command('resume'))
+    .description(
+      'Go on applying after a stop for which somebody had to act, such as ten equal rejections: once the cause is mended. Needs the scope admin.',
+    )
+    .addOption(jsonOption())
+    .addHelpText('after', examples(['outpost site resume --url http://127.0.0.1:8001']))
+    .action(async (options: SiteCommandOptions) => {
+      const answer = await callSite(siteAddress(options, context.env), '/site/resume', { method: 'POST' })
+      context.stdout(options.json ? `${JSON.stringify(answer)}\n` : 'The site goes on applying.\n')
+    })
   addSiteOptions(site.command('release-attempts'))
     .description(
       'Wait no longer for other sites to bring what a replaced main lost: references that are still missing count as wrong. Needs the scope admin.',

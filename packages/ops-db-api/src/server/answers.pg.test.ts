@@ -123,5 +123,9 @@ describeEachPostgres('what the API answers', (pg) => {
     expect(await call('GET /sources', undefined, undefined, '?cursor=x')).toMatchObject({ status: 400 })
     expect(await call('GET /transactions/{id}', 'x')).toMatchObject({ status: 404 })
     expect(await call('POST /site/accept-main')).toMatchObject({ status: 409 })
+    expect(await call('POST /site/resume')).toMatchObject({
+      status: 409,
+      body: { code: 'nothing_to_resume' },
+    })
   })
 })

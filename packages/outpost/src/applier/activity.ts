@@ -42,6 +42,7 @@ export class Activity {
 
   start(): void {
     this.#isEnding = false
+    this.#state = { kind: 'waiting', reason: 'no contact yet' }
   }
 
   /** Ends every pause, this one and later ones. */

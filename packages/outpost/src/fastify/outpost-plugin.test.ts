@@ -147,6 +147,7 @@ describe("the plugin's answers, through the serializer that fastify makes of the
     const site = siteAnswering({
       acceptMain: () => Promise.resolve(),
       releaseAttempts: () => Promise.resolve(),
+      resumeApplying: () => Promise.resolve(),
     })
     expect(await answerOf(site, '/site/accept-main', 'POST')).toEqual({
       status: 202,
@@ -155,6 +156,10 @@ describe("the plugin's answers, through the serializer that fastify makes of the
     expect(await answerOf(site, '/site/release-attempts', 'POST')).toEqual({
       status: 200,
       body: { site: 'observatory', attempts_released: true },
+    })
+    expect(await answerOf(site, '/site/resume', 'POST')).toEqual({
+      status: 202,
+      body: { site: 'observatory', resumes_applying: true },
     })
   })
 })

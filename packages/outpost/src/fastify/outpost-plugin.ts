@@ -22,7 +22,7 @@ export interface OutpostPluginOptions {
 }
 
 /**
- * Mounts what every site needs: `/transactions`, `/health`, `/health/ready`, `/buffer-stats`, `/site/accept-main`, and
+ * Mounts what every site needs: `/transactions`, `/health`, `/health/ready`, `/buffer-stats`, `/site/…`, and
  * problem documents for every error of the instance that it is registered on. What the HTTP parser refuses gets one
  * with the options of the example: fastify takes them nowhere else.
  *

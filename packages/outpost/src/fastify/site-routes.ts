@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
-import { acceptsMainAnswer, attemptsReleasedAnswer } from './answer-schemas.ts'
+import { acceptsMainAnswer, attemptsReleasedAnswer, resumesApplyingAnswer } from './answer-schemas.ts'
 import { described } from './described.ts'
 
 const acceptMainSchema = described(
@@ -15,6 +15,12 @@ const releaseSchema = described(
   { response: { 200: attemptsReleasedAnswer } },
 )
 
+const resumeSchema = described(
+  'site',
+  'Go on applying after a stop for which somebody had to act, such as ten equal rejections',
+  { response: { 202: resumesApplyingAnswer } },
+)
+
 /** What only a person can decide about a site. */
 export function siteRoutes(app: FastifyInstance, site: Site): void {
   app.post(
@@ -24,6 +30,14 @@ export function siteRoutes(app: FastifyInstance, site: Site): void {
       await site.acceptMain()
       // The applier meets main again in its own time: the answer says what was taken, not what came of it.
       return reply.code(202).send({ site: site.name, accepts_main: true })
+    },
+  )
+  app.post(
+    '/site/resume',
+    { config: { isAdministrative: true }, schema: resumeSchema },
+    async (_request, reply) => {
+      await site.resumeApplying()
+      return reply.code(202).send({ site: site.name, resumes_applying: true })
     },
   )
   app.post(

@@ -169,6 +169,10 @@ export class RunningSite implements Site {
     await this.#engine.applier.releaseAttempts()
   }
 
+  async resumeApplying(): Promise<void> {
+    this.#engine.applier.resume()
+  }
+
   async transactionById(id: TransactionId): Promise<TransactionView | undefined> {
     const { journal } = this.#parts
     const record = await journal.findById(id)

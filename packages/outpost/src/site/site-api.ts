@@ -202,6 +202,12 @@ export interface Site {
    * operator's decision. Errors: `main_unreachable`.
    */
   releaseAttempts(): Promise<void>
+  /**
+   * N11: goes on applying after a stop for which somebody had to act: ten equal rejections (which only this or a restart
+   * ends), a refused role, a missing schema. An operator's decision, once the cause is mended. Errors:
+   * `nothing_to_resume`.
+   */
+  resumeApplying(): Promise<void>
   transactionById(id: TransactionId): Promise<TransactionView | undefined>
   transactions(options?: {
     readonly state?: TransactionState
