@@ -59,6 +59,6 @@ export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
   return {
     code: 'configuration',
     message: `Main refuses the site: ${messageOf(error)}`,
-    hint: 'Check user, password and grants of the site; see `grantSite`.',
+    hint: 'Check user and password of the site, and its grants: `outpost site grant` (in a program `grantSite`).',
   }
 }
