@@ -58,6 +58,9 @@ describeEachPostgres('commands on main', (pg) => {
     expect((await outpost(['migrate', '--dry-run'])).stdout).toBe(
       `Nothing to install: all ${planned.length} migrations are there.\n`,
     )
+    expect((await outpost(['migrate', '--reference-data'])).stdout).toMatch(
+      /\nThe reference data is loaded\.\n$/,
+    )
   })
 
   it('token create: prints the token once and keeps only its hash', async () => {

@@ -36,15 +36,16 @@ export function addMigrateCommand(program: Command, context: CommandContext): vo
     )
     .action(async (options: MigrateCommandOptions) => {
       const isDryRun = options.dryRun === true
+      const loadsReferenceData = options.referenceData === true
       const result = await withMain(context, async (client) => {
         const installed = await migrate(client, [outpostMigrations, opsDbMigrations], { isDryRun })
-        if (options.referenceData) await seedReferenceData(client)
+        if (loadsReferenceData) await seedReferenceData(client)
         return installed
       })
       context.stdout(
         options.json
-          ? `${JSON.stringify({ ...result, dry_run: isDryRun })}\n`
-          : renderMigration(result, isDryRun),
+          ? `${JSON.stringify({ ...result, dry_run: isDryRun, reference_data: loadsReferenceData })}\n`
+          : `${renderMigration(result, isDryRun)}${loadsReferenceData ? 'The reference data is loaded.\n' : ''}`,
       )
     })
 }

@@ -88,7 +88,7 @@ function optionalFacts(transaction: TransactionDocument): readonly (readonly [st
   const facts: readonly (readonly [string, string])[] = [
     ['position', transaction.position ?? ''],
     ['attempts', transaction.attempts > 0 ? String(transaction.attempts) : ''],
-    ['redriven', transaction.redriven > 0 ? `${transaction.redriven} times: main had lost it` : ''],
+    ['redriven', transaction.redriven > 0 ? `${timesOf(transaction.redriven)}: main had lost it` : ''],
     ['flags', transaction.flags.join(', ')],
     ['depends on', transaction.depends_on.join(', ')],
     ['replaces', transaction.replaces ?? ''],
@@ -97,6 +97,10 @@ function optionalFacts(transaction: TransactionDocument): readonly (readonly [st
     ['detail', transaction.rejection?.detail ?? ''],
   ]
   return facts.filter(([, value]) => value !== '')
+}
+
+function timesOf(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
 }
 
 function describeReason({ rejection, parked_by: parkedBy }: TransactionDocument): string {

@@ -198,7 +198,7 @@ class PgMainSession implements MainSession {
     values: readonly unknown[],
     timeoutMs = this.#queryTimeoutMs,
   ): Promise<readonly Row[]> {
-    const answer = await this.#within(timeoutMs, text.slice(0, 40), this.#client.query(text, [...values]))
+    const answer = await this.#within(timeoutMs, shortened(text), this.#client.query(text, [...values]))
     return answer.rows as readonly Row[]
   }
 
@@ -225,6 +225,11 @@ class PgMainSession implements MainSession {
       done.abort()
     }
   }
+}
+
+/** Enough of a statement to know it by. */
+function shortened(text: string): string {
+  return text.length <= 40 ? text : `${text.slice(0, 39).trimEnd()}…`
 }
 
 function readAnswer(answer: Row & { kind: ApplyAnswer['kind'] }, call: ApplyCall): ApplyAnswer {

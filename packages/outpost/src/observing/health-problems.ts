@@ -58,7 +58,7 @@ function mainProblems({ main, pausedBy }: HealthFacts): Problem[] {
 
 function silence({ isConnected, reason, silentMs }: HealthFacts['main']): string {
   const age = silentMs === undefined ? '' : `; it answered ${seconds(silentMs)} ago`
-  if (!isConnected) return `${reason ?? 'no answer'}${age}`
+  if (!isConnected) return `${(reason ?? 'no answer').replace(/\.$/, '')}${age}`
   return `the connection stands, but nothing has come for ${seconds(silentMs ?? 0)}`
 }
 
