@@ -252,6 +252,16 @@ export const sendingRules: readonly Rule[] = [
         test: { file: applier, title: 'N9: lets a missing reference wait for what brings it' },
       },
       {
+        ensures: 'attempts that were made are known after a restart',
+        file: `${outpost}/applier/attempts.ts`,
+        find: '(this.#options.journal.status(seq).attempts ?? 0)',
+        replace: '0',
+        test: {
+          file: `${outpost}/applier/attempts.test.ts`,
+          title: 'N9: goes on counting after a restart',
+        },
+      },
+      {
         ensures: 'attempts pause after a change of main until all sites have caught up',
         file: apply,
         find: 'AND l.previous IS NOT NULL AND NOT l.attempts_released',

@@ -121,7 +121,8 @@ export const optionTable = {
   retryAttempts: wholeOption(
     {
       name: 'TRANSACTION_RETRY_ATTEMPTS',
-      description: 'Attempts of a transaction that fails alone for a transient reason before it is parked',
+      description:
+        'Attempts of a transaction that refers to a row which main lacks, before it is rejected; what the link cuts short is none',
       fallback: '3',
     },
     1,
@@ -130,7 +131,7 @@ export const optionTable = {
   retryDelayMs: secondsOption(
     {
       name: 'TRANSACTION_RETRY_DELAY',
-      description: 'Pause after a failed batch; it grows with each failure',
+      description: 'Pause between these attempts',
       fallback: '5',
     },
     0.01,

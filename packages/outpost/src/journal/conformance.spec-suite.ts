@@ -236,10 +236,14 @@ export function describeJournal(name: string, makeStore: () => Promise<Conforman
         const at = await store()
         const journal = await opened(at)
         await fill(journal, 10)
-        await journal.setStatus([{ from: 2, to: 4, status: { state: 'applied', appliedAtMs: 5 } }])
+        await journal.setStatus([
+          { from: 2, to: 4, status: { state: 'applied', appliedAtMs: 5 } },
+          { from: 6, to: 6, status: { state: 'buffered', attempts: 2 } },
+        ])
         await journal.stop()
         const again = await opened(at)
         expect(again.status(3)).toEqual({ state: 'applied', appliedAtMs: 5 })
+        expect(again.status(6)).toEqual({ state: 'buffered', attempts: 2 })
         expect(again.seqsIn('buffered')).toEqual([1, 5, 6, 7, 8, 9, 10])
       })
 

@@ -23,6 +23,7 @@ export interface TransactionStatus {
   readonly lineage?: string
   /** Position after the commit that made it durable, as text `timeline/LSN`. */
   readonly position?: string
+  /** How often main tried it and answered; what the link or main cut short is no attempt (P2). */
   readonly attempts?: number
   readonly sqlstate?: string
   readonly constraint?: string
