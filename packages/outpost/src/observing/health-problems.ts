@@ -18,7 +18,7 @@ export function findProblems(facts: HealthFacts): Problem[] {
   ]
 }
 
-function journalProblems({ journal, journalFailure, journalMaxBytes }: HealthFacts): Problem[] {
+function journalProblems({ journal, journalFailure, journalFull, journalMaxBytes }: HealthFacts): Problem[] {
   const problems: Problem[] = []
   if (journalFailure !== undefined) {
     problems.push({
@@ -27,7 +27,13 @@ function journalProblems({ journal, journalFailure, journalMaxBytes }: HealthFac
       hint: 'Check the disk, then restart the site.',
     })
   }
-  if (journalMaxBytes !== undefined && journal.bytes > journalMaxBytes * fillingShare) {
+  if (journalFull !== undefined) {
+    problems.push({
+      code: 'journal_full',
+      message: `Nothing can be recorded: ${journalFull}`,
+      hint: 'Make room on the disk or bring main back: recording goes on by itself. Or raise JOURNAL_MAX_BYTES and restart.',
+    })
+  } else if (journalMaxBytes !== undefined && journal.bytes > journalMaxBytes * fillingShare) {
     problems.push({
       code: 'journal_filling',
       message: `The journal is ${Math.round((journal.bytes / journalMaxBytes) * 100)} % full.`,

@@ -90,4 +90,15 @@ describe('judgeHealth', () => {
       can_record: false,
     })
   })
+  it('P11: a full journal is not a failed one: what helps is room', () => {
+    const health = judgeHealth({
+      ...well,
+      journal: { ...well.journal, bytes: 10_001 },
+      journalFull: 'The journal holds 10001 bytes and its limit is 10000',
+    })
+    expect(health).toMatchObject({ status: 'unhealthy', can_record: false })
+    expect(health.problems.map(({ code, hint }) => [code, /room/.test(hint)])).toEqual([
+      ['journal_full', true],
+    ])
+  })
 })

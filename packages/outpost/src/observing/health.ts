@@ -14,6 +14,8 @@ export interface HealthFacts {
   }
   readonly journal: JournalStatistics
   readonly journalFailure: string | undefined
+  /** Why there is no room for an append now; undefined when there is. */
+  readonly journalFull?: string | undefined
   readonly journalMaxBytes: number | undefined
   readonly oldestPendingMs: number
   readonly bufferAlarmSize: number
@@ -60,7 +62,7 @@ export function isInContact({ isConnected, silentMs = 0, maxSilentMs }: MainCont
 /** Judges a site from its facts. Pure: the same facts always give the same answer. */
 export function judgeHealth(facts: HealthFacts): Health {
   const problems = findProblems(facts)
-  const canRecord = facts.journalFailure === undefined
+  const canRecord = facts.journalFailure === undefined && facts.journalFull === undefined
   const { counts } = facts.journal
   const attempts = facts.applier.applied + facts.applier.failed
   return {

@@ -10,6 +10,8 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
   const { journal, settings, replica, clock } = parts
   const { facts, applier } = engine
   const lag = await engine.lag.now()
+  const refusal = journal.appendRefusal?.()
+  const isFull = refusal?.code === 'journal_full'
   return judgeHealth({
     site: {
       name: settings.name,
@@ -19,7 +21,8 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
       durability: journal.durability,
     },
     journal: journal.statistics(),
-    journalFailure: facts.journalFailure ?? journal.appendRefusal?.()?.message,
+    journalFailure: facts.journalFailure ?? (isFull ? undefined : refusal?.message),
+    journalFull: isFull ? refusal.message : undefined,
     journalMaxBytes: settings.journalMaxBytes,
     oldestPendingMs: await oldestPendingMs(journal, clock),
     bufferAlarmSize: settings.bufferAlarmSize,
