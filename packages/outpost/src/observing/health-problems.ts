@@ -31,7 +31,7 @@ function journalProblems({ journal, journalFailure, journalFull, journalMaxBytes
     problems.push({
       code: 'journal_full',
       message: `Nothing can be recorded: ${journalFull}`,
-      hint: 'Make room on the disk or bring main back: recording goes on by itself. Or raise JOURNAL_MAX_BYTES and restart.',
+      hint: 'Make room on the disk, or raise JOURNAL_MAX_BYTES and restart. What main has is dropped only after JOURNAL_RETENTION, and once every one of PROMOTABLE_STANDBYS has it.',
     })
   } else if (journalMaxBytes !== undefined && journal.bytes > journalMaxBytes * fillingShare) {
     problems.push({
