@@ -9,7 +9,7 @@ import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 export interface OwnChangesOptions {
   readonly journal: Pick<Journal, 'catchUp' | 'getMany' | 'status' | 'firstSeq' | 'lastSeq'>
   readonly catalog: () => Catalog
-  /** Rows remembered at most; the one changed longest ago goes first. Default 50,000. */
+  /** Rows remembered at least, those changed last; at most twice as many. Default 50,000. */
   readonly rows?: number
   /** Operations looked through at a start. Default 200,000. */
   readonly operationsAtStart?: number
@@ -33,18 +33,17 @@ const inForce: ReadonlySet<TransactionState> = new Set(['buffered', 'applied', '
 export class OwnChanges {
   readonly #options: OwnChangesOptions
   readonly #hash = new Uint32Array(2)
-  /** By hash of the row's key; the row changed longest ago first. */
-  #seqs = new Map<number, readonly Seq[]>()
+  /**
+   * By hash of the row's key, in two generations: when the young one is full it becomes the old one, and what was old
+   * is forgotten. Nothing is ever taken out singly, which a large Map is slow at.
+   */
+  #young = new Map<number, readonly Seq[]>()
+  #old: ReadonlyMap<number, readonly Seq[]> = new Map()
   #remembered: Promise<void> = Promise.resolve()
   #stopping = new AbortController()
 
   constructor(options: OwnChangesOptions) {
     this.#options = options
-  }
-
-  /** Rows remembered. */
-  get size(): number {
-    return this.#seqs.size
   }
 
   /** Reads back what the journal has, newest first, while others work. */
@@ -62,7 +61,7 @@ export class OwnChanges {
   /** New durable records, in order. */
   add(records: readonly TransactionRecord[]): void {
     for (const { seq, operations } of records) {
-      for (const hash of this.#changed(operations)) this.#put(hash, [seq, ...(this.#seqs.get(hash) ?? [])])
+      for (const hash of this.#changed(operations)) this.#put(hash, [seq, ...this.#seqsOf(hash)])
     }
   }
 
@@ -75,7 +74,7 @@ export class OwnChanges {
     await journal.catchUp()
     await this.#remembered
     const name = rowKey(table, key)
-    const seqs = name === undefined ? [] : (this.#seqs.get(this.#hashOf(name)) ?? [])
+    const seqs = name === undefined ? [] : this.#seqsOf(this.#hashOf(name))
     const records = await journal.getMany(seqs.filter((seq) => inForce.has(journal.status(seq).state)))
     const operations = [...records].reverse().flatMap((record) => record.operations)
     return foldChanges(operations.filter((operation) => nameOf(operation, table) === name))
@@ -83,34 +82,41 @@ export class OwnChanges {
 
   async #readBack(newest: Seq): Promise<void> {
     const { journal, operationsAtStart = 200_000 } = this.#options
-    const found = new Map<number, Seq[]>()
+    const found = new Map<number, readonly Seq[]>()
     let left = operationsAtStart
     for (let to = newest; to >= journal.firstSeq && left > 0 && found.size < this.#limit; to -= chunkSize) {
       if (this.#stopping.signal.aborted) return
       const seqs = Array.from({ length: Math.min(chunkSize, to) }, (_, index) => to - index)
       for (const { seq, operations } of await journal.getMany(seqs)) {
         left -= operations.length
-        for (const hash of this.#changed(operations)) found.set(hash, [...(found.get(hash) ?? []), seq])
+        for (const hash of this.#changed(operations))
+          found.set(hash, bounded([...(found.get(hash) ?? []), seq]))
       }
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.#takeBack(found)
   }
 
-  /** `found` has the newest first, and all of it is older than what was added meanwhile. */
-  #takeBack(found: ReadonlyMap<number, readonly Seq[]>): void {
-    const added = this.#seqs
-    this.#seqs = new Map()
-    for (const [hash, seqs] of [...found].reverse()) this.#put(hash, seqs)
-    for (const [hash, seqs] of added) this.#put(hash, [...seqs, ...(found.get(hash) ?? [])])
+  /** All of `found` is older than what was added meanwhile. */
+  #takeBack(found: Map<number, readonly Seq[]>): void {
+    for (const [hash, seqs] of this.#old) found.set(hash, bounded([...seqs, ...(found.get(hash) ?? [])]))
+    for (const [hash, seqs] of this.#young) {
+      const elder = found.get(hash)
+      if (elder !== undefined) this.#young.set(hash, bounded([...seqs, ...elder]))
+    }
+    this.#old = found
+  }
+
+  #seqsOf(hash: number): readonly Seq[] {
+    return this.#young.get(hash) ?? this.#old.get(hash) ?? []
   }
 
   #put(hash: number, seqs: readonly Seq[]): void {
-    this.#seqs.delete(hash)
-    this.#seqs.set(hash, seqs.slice(0, changesPerRow))
-    if (this.#seqs.size <= this.#limit) return
-    const oldest = this.#seqs.keys().next().value
-    if (oldest !== undefined) this.#seqs.delete(oldest)
+    if (this.#young.size >= this.#limit && !this.#young.has(hash)) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(hash, bounded(seqs))
   }
 
   /** Hashes of the rows that these operations change; of an insert the row itself tells nothing that a check needs. */
@@ -134,6 +140,8 @@ export class OwnChanges {
     return this.#options.rows ?? 50_000
   }
 }
+
+const bounded = (seqs: readonly Seq[]): readonly Seq[] => seqs.slice(0, changesPerRow)
 
 /** The changed row's name; undefined for an insert, and for a row of another table. */
 function nameOf(operation: Operation, table: Table): string | undefined {
