@@ -2,7 +2,7 @@ import type { Rule } from './rule.ts'
 
 const outpost = 'packages/outpost/src'
 const call = `${outpost}/applier/call.pg.test.ts`
-const applier = `${outpost}/applier/applier.pg.test.ts`
+const identity = `${outpost}/applier/identity.pg.test.ts`
 const replay = `${outpost}/applier/replay.pg.test.ts`
 
 /** N1-N4: who wrote what, and which server is which. */
@@ -49,21 +49,21 @@ export const identityRules: readonly Rule[] = [
         find: 'SELECT * INTO v_row FROM outpost.ledger WHERE site = p_site AND transaction_id = (p_transaction->>1)::uuid;',
         replace:
           'SELECT * INTO v_row FROM outpost.ledger WHERE site = p_site AND epoch = p_epoch AND seq = (p_transaction->>0)::bigint;',
-        test: { file: applier, title: 'N2: a seq that stands for another transaction' },
+        test: { file: identity, title: 'N2: a seq that stands for another transaction' },
       },
       {
         ensures: 'main says that a number is taken',
         file: `${outpost}/ledger/migrations/004-apply.ts`,
         find: `RETURN '{"o": "taken"}';`,
         replace: 'NULL;',
-        test: { file: applier, title: 'N2: a seq that stands for another transaction' },
+        test: { file: identity, title: 'N2: a seq that stands for another transaction' },
       },
       {
         ensures: 'the transactions of a fenced epoch go under a new one',
-        file: `${outpost}/applier/applier.ts`,
+        file: `${outpost}/applier/reconciler.ts`,
         find: 'await this.#moves.move(taken, fresh)',
         replace: 'void fresh',
-        test: { file: applier, title: 'N2: a seq that stands for another transaction' },
+        test: { file: identity, title: 'N2: a seq that stands for another transaction' },
       },
       {
         ensures: 'each is looked for under the epoch that it stands under',
@@ -149,14 +149,14 @@ export const identityRules: readonly Rule[] = [
         file: `${outpost}/applier/greeting.ts`,
         find: 'remembered: this.#journal.getFact(lineageFact),',
         replace: 'remembered: undefined,',
-        test: { file: applier, title: 'N4: a main that does not descend' },
+        test: { file: identity, title: 'N4: a main that does not descend' },
       },
       {
         ensures: 'the operator can accept it',
         file: `${outpost}/applier/applier.ts`,
         find: 'acceptMain(): void {',
         replace: 'acceptMain(): void {\n    if (this.#running !== undefined) return',
-        test: { file: applier, title: 'N4: a main that does not descend' },
+        test: { file: identity, title: 'N4: a main that does not descend' },
       },
       {
         ensures: 'a main that descends from it is accepted without asking',

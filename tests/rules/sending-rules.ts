@@ -5,6 +5,7 @@ const service = 'packages/ops-db-api/src'
 const call = `${outpost}/applier/call.pg.test.ts`
 const contact = `${outpost}/applier/contact.pg.test.ts`
 const applier = `${outpost}/applier/applier.pg.test.ts`
+const identity = `${outpost}/applier/identity.pg.test.ts`
 const streaks = `${outpost}/applier/rejections.pg.test.ts`
 const apply = `${outpost}/ledger/migrations/004-apply.ts`
 const hello = `${outpost}/ledger/migrations/002-hello.ts`
@@ -69,7 +70,7 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'the site names the last row that it was told of',
         file: `${outpost}/applier/sender.ts`,
-        find: 'told: this.#told,',
+        find: 'told: this.#places.told,',
         replace: 'told: undefined,',
         test: { file: contact, title: 'N6: the next CALL names the last row' },
       },
@@ -83,7 +84,7 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'on every contact all retained transactions are compared with the ledger',
         file: `${outpost}/applier/applier.ts`,
-        find: 'const redriven = await this.#compare(session)',
+        find: 'const redriven = await this.#reconciler.compare(session)',
         replace: 'const redriven = 0',
         test: { file: contact, title: 'N6: on reconnect everything retained is compared' },
       },
@@ -165,7 +166,7 @@ export const sendingRules: readonly Rule[] = [
         file: hello,
         find: 'PERFORM outpost.end_backends(p_site);',
         replace: '',
-        test: { file: applier, title: 'N8: a takeover ends the backend of an old CALL that hangs' },
+        test: { file: identity, title: 'N8: a takeover ends the backend of an old CALL that hangs' },
       },
       {
         ensures: "the role's time-outs notice a client that is gone",

@@ -1,5 +1,4 @@
 import { OutpostError } from '../errors/outpost-error.ts'
-import type { StatusChange } from '../journal/journal.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import { Activity, type Rest } from './activity.ts'
 import { Alarms } from './alarms.ts'
@@ -10,12 +9,11 @@ import { EpochMoves } from './epoch-moves.ts'
 import { Gathering } from './gathering.ts'
 import { Greeting } from './greeting.ts'
 import { IdleTurn } from './idle-turn.ts'
-import { compareLedger, redrive } from './ledger-comparison.ts'
-import type { HelloAnswer, MainSession } from './main-session.ts'
+import type { FinishedCall, HelloAnswer, MainSession } from './main-session.ts'
 import { Parking } from './parking.ts'
+import { Reconciler } from './reconciler.ts'
 import { Recovery } from './recovery.ts'
 import { Sender, type SendResult } from './sender.ts'
-import type { SeqRange } from './seq-ranges.ts'
 
 type Welcome = Extract<HelloAnswer, { readonly kind: 'welcome' }>
 
@@ -39,9 +37,9 @@ export class Applier {
   readonly #options: ApplierOptions
   readonly #activity: Activity
   readonly #alarms: Alarms
-  readonly #moves: EpochMoves
   readonly #parking: Parking
   readonly #sender: Sender
+  readonly #reconciler: Reconciler
   readonly #greeting: Greeting
   readonly #idleTurn: IdleTurn
   readonly #recovery: Recovery
@@ -56,9 +54,10 @@ export class Applier {
     this.#options = options
     this.#activity = new Activity(clock)
     this.#alarms = new Alarms(options.onAlarm)
-    this.#moves = new EpochMoves(journal)
+    const moves = new EpochMoves(journal)
     this.#parking = new Parking(journal)
-    this.#sender = new Sender(options, this.#moves, this.#parking)
+    this.#sender = new Sender(options, moves, this.#parking)
+    this.#reconciler = new Reconciler(options, moves, this.#parking, this.#sender)
     this.#greeting = new Greeting(site, journal)
     this.#gathering = new Gathering({ journal, clock, gatherMs: options.gatherMs ?? 0 })
     this.#idleTurn = new IdleTurn(options, this.#sender, this.#activity)
@@ -183,7 +182,7 @@ export class Applier {
     const { term, lineage, lineageLsn, chain, position, isRedriven } = answer
     const comparedThrough = this.#options.journal.lastSeq
     const isChanged = this.#greeting.remembered !== lineage
-    const redriven = await this.#compare(session)
+    const redriven = await this.#reconciler.compare(session)
     if (isChanged) await this.#greeting.remember(lineage)
     await this.#options.onLineage?.({ lineage, lineageLsn, chain, isChanged, redriven })
     this.#noteLink('connected')
@@ -191,31 +190,11 @@ export class Applier {
     return { session, term, lineage, comparedThrough, isRedriven, position }
   }
 
-  /** Brings journal and ledger together; answers how many transactions main had lost. */
-  async #compare(session: MainSession): Promise<number> {
-    const { journal, site } = this.#options
-    const { missing, told } = await compareLedger(journal, session, site, this.#moves)
-    this.#sender.told = told
-    const count = missing.length === 0 ? 0 : await this.#redrive(missing)
-    this.#notify(await this.#parking.releaseFree())
-    this.#sender.startOver()
-    return count
-  }
-
-  async #redrive(missing: readonly SeqRange[]): Promise<number> {
-    const count = await redrive(this.#options.journal, missing, async (records) => {
-      this.#sender.noteRedriven(records)
-      await this.#options.onRedrive?.(records)
-    })
-    this.#notify(missing.map(({ from, to }) => ({ from, to, status: { state: 'buffered' as const } })))
-    return count
-  }
-
   /** Sends while there is something to send; returns when a new hello is needed, with the rest before it. */
   async #serve(contact: Contact): Promise<Rest | undefined> {
     while (!this.#stopping.signal.aborted) {
       this.#activity.beginTurn()
-      await this.#releaseStuck()
+      await this.#reconciler.releaseStuck()
       const { restMs } = this.#gathering
       if (restMs > 0) await this.#activity.pause(restMs)
       const startedMs = this.#options.clock.monotonicMs()
@@ -227,12 +206,6 @@ export class Applier {
     return undefined
   }
 
-  async #releaseStuck(): Promise<void> {
-    const released = await this.#parking.releaseStuck(this.#options.clock.monotonicMs())
-    if (released.length > 0) this.#sender.startOver()
-    this.#notify(released)
-  }
-
   async #act(result: SendResult, contact: Contact): Promise<Turn> {
     switch (result.kind) {
       case 'idle':
@@ -240,7 +213,7 @@ export class Applier {
       case 'lineage':
         return 'greet'
       case 'gap':
-        await this.#compare(contact.session)
+        await this.#reconciler.compare(contact.session)
         return 'again'
       case 'fenced':
         return this.#recovery.afterFence()
@@ -249,24 +222,15 @@ export class Applier {
     }
   }
 
-  async #afterCall(
-    answer: Extract<SendResult, { readonly kind: 'done' }>['answer'],
-    contact: Contact,
-  ): Promise<Turn> {
+  async #afterCall(answer: FinishedCall, contact: Contact): Promise<Turn> {
     this.#recovery.succeeded()
     contact.position = answer.position
     this.#options.onPosition?.(answer.position)
     if (answer.stopped === 'streak') return this.#recovery.block(rejectionsAlarm(answer.streaks.at(-1)), true)
     if (answer.takenEpoch === undefined) return 'again'
-    await this.#moveEpoch(answer.takenEpoch)
-    return 'greet'
-  }
-
-  /** N2: seqs of this epoch stand for other transactions on main; they go under a new epoch, by id. */
-  async #moveEpoch(taken: string): Promise<void> {
-    const fresh = await this.#options.journal.openEpoch()
-    await this.#moves.move(taken, fresh)
+    await this.#reconciler.moveEpoch(answer.takenEpoch)
     this.#alarms.raise(fencedAlarm)
+    return 'greet'
   }
 
   async #drop(): Promise<void> {
@@ -279,9 +243,5 @@ export class Applier {
     if (this.#link === link) return
     this.#link = link
     this.#options.onLink?.(link, reason)
-  }
-
-  #notify(changes: readonly StatusChange[]): void {
-    if (changes.length > 0) this.#options.onStatus?.(changes)
   }
 }

@@ -1,5 +1,4 @@
-import { epochOf } from '../journal/ledger-epoch.ts'
-import type { Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import { digestAlarm } from './applier-alarms.ts'
 import type { ApplierOptions } from './applier-options.ts'
 import { Attempts } from './attempts.ts'
@@ -9,6 +8,7 @@ import { BatchFormer } from './batch-former.ts'
 import { BatchSizing } from './batch-sizing.ts'
 import type { Contact } from './contact.ts'
 import type { EpochMoves } from './epoch-moves.ts'
+import { LedgerPlaces } from './ledger-places.ts'
 import type { ApplyAnswer, FinishedCall, LedgerPlace, OutcomeRun, Streak } from './main-session.ts'
 import { blockedOf, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
 import type { Parking } from './parking.ts'
@@ -31,11 +31,11 @@ export class Sender {
   readonly #parking: Parking
   readonly #attempts: Attempts
   readonly #redriven: RedrivenWork
+  readonly #places: LedgerPlaces
   readonly #former: BatchFormer
   readonly #sizing = new BatchSizing()
   readonly #suspects = new Suspects()
   #streaks: readonly Streak[] = []
-  #told: LedgerPlace | undefined
   #pausedBy: readonly string[] = []
   #underWay: FormedBatch | undefined
 
@@ -46,6 +46,7 @@ export class Sender {
     this.#parking = parking
     this.#attempts = new Attempts(options)
     this.#redriven = new RedrivenWork(journal)
+    this.#places = new LedgerPlaces(journal, moves)
     this.#former = new BatchFormer({
       journal,
       clock,
@@ -92,11 +93,11 @@ export class Sender {
 
   /** Last ledger row that the site knows main to have (N6). */
   get told(): LedgerPlace | undefined {
-    return this.#told
+    return this.#places.told
   }
 
   set told(place: LedgerPlace | undefined) {
-    this.#told = place
+    this.#places.told = place
   }
 
   /** Main lacks these, which counted as applied: they go back in line. */
@@ -163,7 +164,7 @@ export class Sender {
       site,
       epoch: journal.epoch,
       term,
-      told: this.#told,
+      told: this.#places.told,
       lineage,
       transactions,
       plan,
@@ -190,13 +191,13 @@ export class Sender {
   async #book(batch: FormedBatch, answer: FinishedCall, durationMs: number): Promise<void> {
     const { outcomes, position, pausedBy } = answer
     const effects = outcomeEffects(outcomes, position, {
-      ledgerEpoch: (seq, run) => this.#ledgerEpoch(seq, run),
+      ledgerEpoch: (seq, run) => this.#places.otherEpoch(seq, run),
       attempts: (seq) => this.#attempts.made(seq) + 1,
     })
     await this.#options.journal.setStatus(effects.changes)
     this.#streaks = answer.streaks
     this.#pausedBy = pausedBy
-    this.#noteTold(batch, outcomes)
+    this.#places.note(batch.transactions, outcomes)
     await this.#attempts.wait(effects.waiting, pausedBy.length > 0)
     for (const { outcome, seqs } of outcomes) this.#noteAnswered(outcome, seqs)
     this.#notify(effects.changes)
@@ -211,23 +212,6 @@ export class Sender {
     this.#suspects.clear(seqs)
     if (outcome === 'applied' || outcome === 'rejected') this.#attempts.forget(seqs)
     else this.#former.leaveBehind(seqs)
-  }
-
-  /** Undefined where the transaction stands under the epoch that it was recorded in. */
-  #ledgerEpoch(seq: Seq, run: OutcomeRun): Epoch | undefined {
-    const own = epochOf(this.#options.journal, seq)
-    const epoch = run.epoch ?? this.#moves.current(own)
-    return epoch === own ? undefined : epoch
-  }
-
-  #noteTold(batch: Batch, outcomes: readonly OutcomeRun[]): void {
-    const last = outcomes
-      .findLast((run) => run.outcome === 'applied' || run.outcome === 'rejected')
-      ?.seqs.at(-1)
-    const sent = batch.transactions.find(({ seq }) => seq === last)
-    // In an epoch that took over others, a transaction may stand in the ledger under its former place.
-    if (sent === undefined || this.#moves.isTarget(sent.epoch)) return
-    this.#told = { epoch: sent.epoch, seq: sent.seq }
   }
 
   async #releaseBehind(outcomes: readonly OutcomeRun[]): Promise<void> {

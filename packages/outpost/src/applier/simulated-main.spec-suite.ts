@@ -10,6 +10,7 @@ import type {
   MainSession,
   OutcomeRun,
 } from './main-session.ts'
+import { type Arrived, arrived } from './simulated-wire.spec-suite.ts'
 
 /** One commit on main, in the order of its log. */
 type Entry =
@@ -41,29 +42,6 @@ export interface Faults {
 }
 
 const unreachable = (what: string): Error => Object.assign(new Error(what), { code: 'ECONNRESET' })
-
-/** A transaction as it came out of the payload, with the rows that it inserts. */
-interface Arrived {
-  readonly seq: Seq
-  readonly id: string
-  readonly epoch: Epoch
-  readonly dependsOn: readonly Seq[]
-  readonly isLastAttempt: boolean
-  readonly rows: readonly Readonly<Record<string, string>>[]
-}
-
-function arrived(wire: WireBatch, group: WireBatch['groups'][number]): readonly Arrived[] {
-  return group.x.map(([seq, id, , , dependsOn, isLastAttempt, places]) => {
-    const rows: Record<string, string>[] = []
-    for (let at = 0; at < places.length; at += 2) {
-      const [shape, values] = group.r[places[at]!]!
-      const { columns } = wire.shapes[shape]!
-      const row = values[places[at + 1]!]!
-      rows.push(Object.fromEntries(columns.map((column, index) => [column, String(row[index])])))
-    }
-    return { seq, id, epoch: wire.epochs[group.e]!, dependsOn, isLastAttempt, rows }
-  })
-}
 
 /**
  * Main as the apply procedure makes it: a log of commits of which only a prefix is durable. Everything that it knows
