@@ -75,10 +75,22 @@ function connectionError({ host, port, user, database }: SiteDatabase, cause: un
       cause,
     })
   }
+  if (isCertificateError(cause)) {
+    return new OutpostError('config_invalid', `Main's certificate at ${place} is not accepted: ${reason}.`, {
+      hint: 'Give its authority in NODE_EXTRA_CA_CERTS and its own name in MAIN_DB_HOST; MAIN_DB_SSLMODE=require encrypts without checking.',
+      cause,
+    })
+  }
   return new OutpostError('main_unreachable', `Main does not answer at ${place}: ${reason}.`, {
     hint: 'Check MAIN_DB_HOST and MAIN_DB_PORT, and whether the server runs.',
     cause,
   })
+}
+
+/** What Node's TLS says of a certificate that it does not trust, or that is another server's. */
+function isCertificateError(cause: unknown): boolean {
+  const code = cause instanceof Error ? String((cause as NodeJS.ErrnoException).code) : ''
+  return /CERT|_SIGNATURE$|ISSUER/.test(code)
 }
 
 /** What an error of a statement says about main or the role; any other error stays as it is. */

@@ -59,6 +59,6 @@ export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
   return {
     code: 'configuration',
     message: `Main refuses the site: ${messageOf(error)}`,
-    hint: 'Check user and password of the site, and its grants: `outpost site grant` (in a program `grantSite`).',
+    hint: 'Check user and password of the site, the certificate of main, and the grants: `outpost site grant` (in a program `grantSite`).',
   }
 }

@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
+import { LabMissing } from '@outpost/lab'
+import { describeWhenFound } from '@outpost/lab/testing'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { processContext } from '../command/context.ts'
+import { withMain } from './main-database.ts'
+
+function findOpenssl(): string {
+  try {
+    return execFileSync('openssl', ['version'], { encoding: 'utf8' })
+  } catch {
+    throw new LabMissing('openssl is not installed.', 'Install openssl.')
+  }
+}
+
+describeWhenFound('a main whose certificate nobody vouches for', findOpenssl, () => {
+  let folder: string
+  let main: Server
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'outpost-certificate-'))
+    const [keyPath, certPath] = [join(folder, 'key'), join(folder, 'cert')]
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+    const args = [
+      'req',
+      '-x509',
+      '-nodes',
+      '-newkey',
+      'rsa:2048',
+      '-keyout',
+      keyPath,
+      '-out',
+      certPath,
+      ...subject,
+    ]
+    execFileSync('openssl', args, { stdio: 'ignore' })
+    const [key, cert] = [readFileSync(keyPath), readFileSync(certPath)]
+    // Takes up encryption as PostgreSQL does: a request, the letter S, a handshake.
+    main = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => {
+        socket.write('S')
+        new TLSSocket(socket, { isServer: true, key, cert }).on('error', () => undefined)
+      })
+    }).listen(0, '127.0.0.1')
+    await once(main, 'listening')
+  })
+  afterAll(() => {
+    main.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('P9: is told apart from one that does not answer', async () => {
+    const { port } = main.address() as { readonly port: number }
+    const env = { MAIN_DB_HOST: '127.0.0.1', MAIN_DB_PORT: String(port), MAIN_DB_SSLMODE: 'verify-full' }
+    await expect(
+      withMain({ ...processContext(), cwd: folder, env }, () => Promise.resolve()),
+    ).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringMatching(/^Main's certificate at .* is not accepted: self-signed certificate\.$/),
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    })
+  })
+})
