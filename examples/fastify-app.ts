@@ -1,18 +1,12 @@
 import Fastify from 'fastify'
-import {
-  answerClientError,
-  idempotencyOf,
-  outpostPlugin,
-  outpostTokenOf,
-  sendOutpostToken,
-} from 'outpost/fastify'
+import { idempotencyOf, outpostPlugin, outpostTokenOf, sendOutpostToken } from 'outpost/fastify'
 import { openSite } from 'outpost/site'
 import type { Place } from './place.ts'
 
 /** A web service on a site: its own routes beside the plugin's `/transactions`, `/health` and `/buffer-stats`. */
 export async function run({ siteOptions }: Place) {
   const site = await openSite(siteOptions('fastify-app'))
-  const app = Fastify({ clientErrorHandler: answerClientError })
+  const app = Fastify()
   await app.register(outpostPlugin, { site }) // every error becomes a problem document (RFC 9457)
   app.addHook('onClose', () => site.stop())
 
