@@ -11,13 +11,14 @@ import { foldRow, historyOf } from './carry/row-history.ts'
 import { Floor, type FloorPoint } from './floor.ts'
 import { PendingIndex } from './index/pending-index.ts'
 import type { PendingTable } from './index/pending-table.ts'
-import { type ReadView, runMergedRead, statementName } from './merged-read.ts'
+import { type ReadView, runMergedRead } from './merged-read.ts'
 import type { Coverage, FoldedRow, MergedRead, NodeExecutor, Overlay, OverlayPin } from './overlay.ts'
 import { inOneSnapshot, isOvertaken, type OverlayMoment, type Overtaking } from './overtaking.ts'
 import { Pins } from './pins.ts'
 import { refuseBypass } from './refuse-read.ts'
 import { loadGrammar } from './sql/parse-cache.ts'
 import { type ReadPlan, ReadPlans } from './sql/read-plan.ts'
+import { StatementNames } from './statement-names.ts'
 
 export interface OverlayOptions {
   readonly catalog: () => Catalog
@@ -33,8 +34,6 @@ export interface OverlayOptions {
 }
 
 const defaultImageBytes = 32 * 1024 * 1024
-/** Prepared statements named over the overlay's life; a client keeps each for as long as its connection. */
-const maximumNames = 500
 /** Transactions that main refused or holds back, looked at per read. */
 const maximumHeld = 1_000_000
 
@@ -51,11 +50,9 @@ class PendingOverlay implements Overlay {
   readonly #plans = new ReadPlans()
   readonly #floor: Floor
   readonly #pins: Pins
-  readonly #names = new Map<string, string>()
+  readonly #names = new StatementNames()
   /** Leaving without a ledger row of their own: no node could prove them. */
   readonly #dismissed = new Set<Seq>()
-  /** The catalog that the names are for: a prepared statement does not outlive a change of its tables. */
-  #namesVersion = ''
   #version: Seq = 0
   #removals = 0
 
@@ -161,36 +158,41 @@ class PendingOverlay implements Overlay {
     refuseBypass(plan, (table) => this.pendingRows(table) > 0, anyPending)
     const release = this.#pins.hold()
     try {
-      const run = (view: ReadView) =>
-        runMergedRead(node, plan, values, view, (text) => this.#nameFor(plan, text))
+      const statement = { node, plan, values, names: this.#names }
       const view = this.#view(options.coverage, pin?.version)
-      if (pin) return await run(view)
-      const again = () => inOneSnapshot(node, () => this.#caughtUp(() => run(this.#view(options.coverage))))
-      return await run({ ...view, overtaking: { again, isPossible: this.#isOvertaken } })
+      if (pin) return await runMergedRead(statement, view)
+      return await runMergedRead(statement, view, {
+        isPossible: this.#isOvertaken,
+        again: () =>
+          inOneSnapshot(node, () =>
+            this.#caughtUp(() => runMergedRead(statement, this.#view(options.coverage))),
+          ),
+      })
     } finally {
       release()
     }
   }
 
   #view(coverage: Coverage, through?: Seq): ReadView {
-    const { journal } = this.#options
     return {
       index: this.#index,
-      readRecords: (seqs) => journal.getMany(seqs),
+      readRecords: this.#readRecords,
       coverage,
-      floorsNow: () => this.#floorsFor(coverage),
-      floors: [],
-      epochs: journal.epochs,
+      floorsNow: this.#floorsNow,
+      epochs: this.#options.journal.epochs,
       through,
       held: this.#heldSeqs(),
-      momentNow: () => this.#moment(),
+      momentNow: this.#momentNow,
     }
   }
 
+  readonly #readRecords: ReadView['readRecords'] = (seqs) => this.#options.journal.getMany(seqs)
+
   readonly #isOvertaken: Overtaking['isPossible'] = async (then, chosen) => {
-    if (chosen.length === 0) return false
     const through = this.#options.sentThrough?.() ?? Number.POSITIVE_INFINITY
-    return await this.#caughtUp(async () => isOvertaken(this.#index, then, this.#moment(), through, chosen))
+    return await this.#caughtUp(async () =>
+      isOvertaken(this.#index, then, this.#momentNow(), through, chosen),
+    )
   }
 
   /** N23: what another process has recorded may have reached the node, too. */
@@ -199,12 +201,10 @@ class PendingOverlay implements Overlay {
     return await work()
   }
 
-  #moment(): OverlayMoment {
-    return { version: this.#version, removals: this.#removals }
-  }
+  readonly #momentNow = (): OverlayMoment => ({ version: this.#version, removals: this.#removals })
 
   /** The overlay's own floor rules: it may have risen since the caller looked. */
-  #floorsFor({ floor }: Coverage): readonly FloorPoint[] {
+  readonly #floorsNow: ReadView['floorsNow'] = ({ floor }) => {
     const points = this.#floor.points
     const newest = points[0]
     return floor && (!newest || floor.seq > newest.seq) ? [floor, ...points] : points
@@ -215,17 +215,6 @@ class PendingOverlay implements Overlay {
     const rejected = journal.seqsIn('rejected', { limit: maximumHeld })
     const parked = journal.seqsIn('parked', { limit: maximumHeld })
     return rejected.length + parked.length === 0 ? none : new Set([...rejected, ...parked])
-  }
-
-  /** A statement met once may never come again; one met again is worth its plan on the server. */
-  #nameFor(plan: ReadPlan, text: string): string | undefined {
-    if (plan.catalog.version !== this.#namesVersion) this.#names.clear()
-    this.#namesVersion = plan.catalog.version
-    const known = this.#names.get(text)
-    if (known !== undefined || plan.uses < 2 || this.#names.size >= maximumNames) return known
-    const name = statementName(plan.catalog.version + text)
-    this.#names.set(text, name)
-    return name
   }
 
   #find(

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { EpochRange } from '../journal/journal.ts'
-import type { TableName } from '../postgres/catalog.ts'
+import type { TextRow } from '../transaction/operation.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import { chooseSlots } from './carry/choose-slots.ts'
 import { Collection, type ReadRecords } from './carry/collect.ts'
@@ -17,6 +16,7 @@ import { hiddenKey, type ProofPlan } from './sql/merged-text.ts'
 import type { AddedParameter } from './sql/parameters.ts'
 import type { ReadPlan, TouchedTable } from './sql/read-plan.ts'
 import type { CarryShape } from './sql/shadow-cte.ts'
+import type { StatementNames } from './statement-names.ts'
 
 /** What of the overlay one merged read sees. */
 export interface ReadView {
@@ -24,8 +24,7 @@ export interface ReadView {
   readonly readRecords: ReadRecords
   readonly coverage: Coverage
   /** What a node has to show, as of now: asked anew each round, since what an older read held back may leave. */
-  readonly floorsNow: () => readonly FloorPoint[]
-  readonly floors: readonly FloorPoint[]
+  readonly floorsNow: (coverage: Coverage) => readonly FloorPoint[]
   readonly epochs: readonly EpochRange[]
   /** Fold only up to this transaction (N16). */
   readonly through: Seq | undefined
@@ -33,14 +32,22 @@ export interface ReadView {
   readonly held: ReadonlySet<Seq>
   /** Where the overlay stands at this moment. */
   readonly momentNow: () => OverlayMoment
-  /** Left out where the node's snapshot is older than the view. */
-  readonly overtaking?: Overtaking
+}
+
+/** What is asked, and of whom. */
+export interface ReadStatement {
+  readonly node: NodeExecutor
+  readonly plan: ReadPlan
+  readonly values: readonly unknown[]
+  readonly names: StatementNames
 }
 
 /** Statements that carry more are planned anew each time, with the size of what they carry (E14). */
 const maximumPreparedRows = 256
 /** Rounds of looking for pending keys among the rows before everything is sent. */
 const maximumRounds = 4
+
+const none: ReadonlySet<number> = new Set()
 
 /** One table's part of a statement. */
 interface TablePart {
@@ -57,25 +64,28 @@ interface Prepared {
   readonly optimistic: TablePart | undefined
 }
 
-/** Runs one statement over main's rows and the pending ones, again where a returned row turns out to be pending. */
+/**
+ * Runs one statement over main's rows and the pending ones, again where a returned row turns out to be pending.
+ * `overtaking` is left out where the node's snapshot is older than the view.
+ */
 export async function runMergedRead(
-  node: NodeExecutor,
-  plan: ReadPlan,
-  values: readonly unknown[],
-  firstView: ReadView,
-  nameFor: (text: string) => string | undefined,
+  statement: ReadStatement,
+  view: ReadView,
+  overtaking?: Overtaking,
 ): Promise<MergedRead> {
   const forced = new Set<number>()
-  const { overtaking } = firstView
   let isExact = true
   for (let round = 0; ; round++) {
-    const view = { ...firstView, floors: firstView.floorsNow() }
+    const floors = view.floorsNow(view.coverage)
     const moment = view.momentNow()
-    const prepared = prepare(plan, values, view, forced, round < maximumRounds)
-    if (!(await complete(prepared, view))) continue
-    const difference = isExact ? differenceFor(plan, prepared) : undefined
-    const read = await run(node, plan, values, view, prepared, difference, nameFor)
-    if (await overtaking?.isPossible(moment, chosenRows(prepared))) return await overtaking!.again()
+    const prepared = prepare(statement, view, forced, round < maximumRounds)
+    if (!prepared.parts.every(isComplete) && !(await complete(prepared, view))) continue
+    const difference = isExact ? differenceFor(statement.plan, prepared) : undefined
+    const read = await run(statement, view, floors, prepared, difference)
+    // Where nothing is carried every row comes from one snapshot of the node.
+    const chosen = overtaking && chosenRows(prepared)
+    if (chosen && chosen.length > 0 && (await overtaking.isPossible(moment, chosen)))
+      return await overtaking.again()
     if (difference) {
       const exact = exactGroups(read, difference)
       if (exact) return exact
@@ -90,7 +100,8 @@ export async function runMergedRead(
   }
 }
 
-/** Where nothing is carried every row comes from one snapshot of the node. */
+const isComplete = ({ collection }: TablePart): boolean => collection.isComplete
+
 function chosenRows({ parts }: Prepared): readonly ChosenRows[] {
   return parts
     .filter(({ carry }) => !carry.isEmpty)
@@ -106,8 +117,7 @@ async function complete({ parts }: Prepared, { readRecords }: ReadView): Promise
 }
 
 function prepare(
-  plan: ReadPlan,
-  values: readonly unknown[],
+  { plan, values }: ReadStatement,
   view: ReadView,
   forced: ReadonlySet<number>,
   mayBeOptimistic: boolean,
@@ -118,17 +128,18 @@ function prepare(
     const table = view.index.table(touched.table.name)
     if (!table || table.count === 0) continue
     const pruning = pruningFor(plan, touched, table, values, mayBeOptimistic)
+    const chosen = chooseSlots(view.index, table, pruning, heldSlots)
+    if (!chosen) continue
     const carry = new TableCarry(table.items, plan.columnNames)
-    const isHeld = (seq: Seq): boolean => view.held.has(seq)
     const collection = new Collection(view.index, table, carry, {
       through: view.through,
       heldSlots,
-      isHeld,
+      held: view.held,
       isTracked: pruning.kind !== 'all',
     })
     const isForced = pruning.kind === 'matching' && pruning.isOptimistic
-    const first = isForced ? withGroups(view.index, table, forced) : new Set<number>()
-    collection.take(chooseSlots(view.index, table, pruning, heldSlots), first)
+    const first = isForced && forced.size > 0 ? withGroups(view.index, table, forced) : none
+    collection.take(chosen, first)
     parts.push({ touched, table, pruning, carry, collection })
   }
   const optimistic = parts.find(({ pruning }) => pruning.kind === 'matching' && pruning.isOptimistic)
@@ -151,6 +162,7 @@ function pruningFor(
 
 /** Rows that main refused a transaction of, or that wait for one that it refused. */
 function slotsOf({ index, held }: ReadView): ReadonlySet<number> {
+  if (held.size === 0) return none
   const slots = new Set<number>()
   for (const seq of held) for (const slot of index.slotsOf(seq)) slots.add(slot)
   return slots
@@ -170,26 +182,23 @@ function withGroups(
 }
 
 async function run(
-  node: NodeExecutor,
-  plan: ReadPlan,
-  values: readonly unknown[],
+  { node, plan, values, names }: ReadStatement,
   view: ReadView,
+  floors: readonly FloorPoint[],
   { parts, optimistic }: Prepared,
   difference: AggregateDifference | undefined,
-  nameFor: (text: string) => string | undefined,
 ): Promise<MergedRead> {
   const carried = parts.filter(({ carry }) => !carry.isEmpty)
   const shapes = carried.map((part) => part.carry.shape(plan.isPage, readsBase(part, view)))
   const { text, parameters } = plan.text({
     carried: shapes,
-    proof: readsMain(plan, shapes) ? proofFor(view) : undefined,
+    proof: readsMain(plan, shapes) ? proofFor(view.coverage, floors) : undefined,
     showsKeyOf: optimistic?.touched.onlyUse,
     difference,
   })
-  const byTable = new Map(carried.map((part) => [part.touched.table.name, part.carry]))
-  const added = parameters.map((parameter) => parameterValue(parameter, byTable, view))
+  const added = parameters.map((parameter) => parameterValue(parameter, carried, floors, view.epochs))
   const carriedRows = carried.reduce((sum, { carry }) => sum + carry.rowCount, 0)
-  const name = carriedRows <= maximumPreparedRows ? nameFor(text) : undefined
+  const name = carriedRows <= maximumPreparedRows ? names.nameFor(plan, text) : undefined
   const result = await node.query({
     text,
     values: [...values, ...added],
@@ -226,7 +235,7 @@ function readsMain(plan: ReadPlan, [shape, ...others]: readonly CarryShape[]): b
   return shape.patches !== undefined || shape.moves !== undefined || shape.hasGuardedInserts
 }
 
-function proofFor({ coverage, floors }: ReadView): ProofPlan | undefined {
+function proofFor(coverage: Coverage, floors: readonly FloorPoint[]): ProofPlan | undefined {
   if (coverage.lineage === undefined && floors.length === 0) return undefined
   return { site: coverage.site, lineage: coverage.lineage, epochs: floors.map((floor) => floor.epoch) }
 }
@@ -242,21 +251,21 @@ function readsBase({ pruning, table, collection }: TablePart, { index, held, thr
 
 function parameterValue(
   parameter: AddedParameter,
-  carries: ReadonlyMap<TableName, TableCarry>,
-  { floors, epochs }: ReadView,
+  parts: readonly TablePart[],
+  floors: readonly FloorPoint[],
+  epochs: readonly EpochRange[],
 ): unknown {
   if (parameter.kind === 'proven_seq') return String(floors[parameter.index]!.seq)
-  return carries.get(parameter.table)!.parameter(parameter, epochs)
+  return parts.find(({ table }) => table.name === parameter.table)!.carry.parameter(parameter, epochs)
 }
 
 /** Slots of returned rows that are pending and were not carried: main's version of them must not be served. */
 function pendingAmong(read: MergedRead, part: TablePart, view: ReadView): readonly number[] {
   const { table, collection } = part
-  const keys = table.shape.keys.map((key, index) => [key.column.name, hiddenKey(index)] as const)
+  const names = table.shape.keys.map((_, index) => hiddenKey(index))
   const found = new Set<number>()
   for (const row of read.rows) {
-    const key = Object.fromEntries(keys.map(([name, hidden]) => [name, row[hidden] as string]))
-    const slot = view.index.find(table, key)
+    const slot = view.index.findUnder(table, row as TextRow, names)
     if (slot === -1 || collection.taken?.has(slot)) continue
     if (view.through === undefined || view.index.oldestSeq(slot) <= view.through) found.add(slot)
   }
@@ -267,9 +276,4 @@ function withoutKeys(read: MergedRead, { table }: TablePart): MergedRead {
   const hidden = table.shape.keys.map((_, index) => hiddenKey(index)).reverse()
   for (const row of read.rows) for (const name of hidden) delete (row as Record<string, unknown>)[name]
   return { ...read, fields: read.fields.slice(0, read.fields.length - hidden.length) }
-}
-
-/** The name of a prepared statement: equal texts share it on a connection. */
-export function statementName(text: string): string {
-  return `op_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
 }

@@ -17,18 +17,23 @@ export interface ChosenSlots {
 
 type Matching = Extract<Pruning, { kind: 'matching' }>
 
-/** The pending rows that a statement needs, by N18. `mustLook` are rows whose image is not to be trusted yet. */
+/**
+ * The pending rows that a statement needs, by N18; undefined where none of them can matter to it. `mustLook` are rows
+ * whose image is not to be trusted yet.
+ */
 export function chooseSlots(
   index: PendingIndex,
   table: PendingTable,
   pruning: Pruning,
   mustLook: ReadonlySet<number>,
-): ChosenSlots {
+): ChosenSlots | undefined {
   switch (pruning.kind) {
     case 'all':
       return { slots: table.slots, choose: () => 'carry' }
-    case 'keys':
-      return { slots: keySlots(index, table, pruning.keys), choose: () => 'carry' }
+    case 'keys': {
+      const slots = keySlots(index, table, pruning.keys)
+      return slots.size > 0 ? { slots, choose: () => 'carry' } : undefined
+    }
     case 'matching':
       return new MatchingSlots(index, table, pruning, mustLook).chosen()
   }

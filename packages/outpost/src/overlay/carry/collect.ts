@@ -28,7 +28,8 @@ export interface CollectOptions {
   readonly through: Seq | undefined
   /** Rows of which main refused or holds back a transaction (N20). */
   readonly heldSlots: ReadonlySet<number>
-  readonly isHeld: (seq: Seq) => boolean
+  /** Transactions that main refused or holds back. */
+  readonly held: ReadonlySet<Seq>
   /** Whether the slots taken are remembered one by one: not for a whole backlog. */
   readonly isTracked: boolean
 }
@@ -111,7 +112,7 @@ export class Collection {
     const { shape } = this.#table
     const key = rowKey(this.#index, this.#table, entry.slot, historyOf(entry.own, records))
     const history = historyOf(entry.links, records)
-    const row = key && foldRow(history, shape, key, this.#options.isHeld)
+    const row = key && foldRow(history, shape, key, (seq) => this.#options.held.has(seq))
     if (!key || !row) return true
     const { folded, guard } = row
     if (guard) return this.#guarded(folded, key, guard.later)

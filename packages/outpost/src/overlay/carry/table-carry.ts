@@ -17,11 +17,13 @@ const manyPatches = 50
 /** What one statement carries of one table: filled row by row, then read as a shape and its parameters. */
 export class TableCarry {
   readonly #items: ImageItems
-  readonly #inserts: RowArray
-  readonly #guarded: RowArray
+  readonly #columnNames: ReadonlySet<string> | undefined
+  // Each array is made with its first element: most statements need one or none of them.
+  #inserts: RowArray | undefined
+  #guarded: RowArray | undefined
   /** Keys of rows of main that are not shown: of pending inserts, and of changes to rows that main has. */
-  readonly #inserted: readonly ValueArray[]
-  readonly #changed: readonly ValueArray[]
+  #inserted: readonly ValueArray[] | undefined
+  #changed: readonly ValueArray[] | undefined
   #oldestInsert = Number.POSITIVE_INFINITY
   readonly #patches: ItemFields[] = []
   readonly #moves: CarriedMove[] = []
@@ -29,12 +31,7 @@ export class TableCarry {
 
   constructor(items: ImageItems, columnNames: ReadonlySet<string> | undefined) {
     this.#items = items
-    this.#inserts = new RowArray(items, columnNames)
-    // Their leg compares keys with main's, whatever columns the statement names.
-    const keyNames = items.shape.keys.map((key) => key.column.name)
-    this.#guarded = new RowArray(items, columnNames && new Set([...columnNames, ...keyNames]))
-    this.#inserted = items.shape.keys.map((key) => new ValueArray(items, key))
-    this.#changed = items.shape.keys.map((key) => new ValueArray(items, key))
+    this.#columnNames = columnNames
   }
 
   /** Rows carried. */
@@ -49,28 +46,39 @@ export class TableCarry {
   /** Adds a row as its image says, and keeps main's version of it out. `oldest` is the first that touched it. */
   add(bytes: Buffer, start: number, oldest: Seq): void {
     const kind = bytes[start]!
-    if (kind === insertItem) this.#inserts.add(bytes, start)
-    else if (kind !== deleteItem) this.#patches.push(this.#items.read(bytes, start))
+    if (kind === insertItem) {
+      this.#inserts ??= new RowArray(this.#items, this.#columnNames)
+      this.#inserts.add(bytes, start)
+    } else if (kind !== deleteItem) this.#patches.push(this.#items.read(bytes, start))
     this.addExcluded(bytes, start, oldest)
   }
 
   /** Keeps main's version of a row out whose own image cannot matter. */
   addExcluded(bytes: Buffer, start: number, oldest: Seq): void {
     const isInsert = bytes[start] === insertItem
-    this.#exclude(isInsert ? this.#inserted : this.#changed, bytes, start)
+    if (isInsert) {
+      this.#inserted ??= this.#keyArrays()
+      this.#exclude(this.#inserted, bytes, start)
+    } else this.#excludeChanged(bytes, start)
     if (isInsert && oldest < this.#oldestInsert) this.#oldestInsert = oldest
     this.#rowCount++
   }
 
   /** N20: an insert that main refused or that waits for one: shown where main has no row of that key. */
   addGuarded(bytes: Buffer, start: number): void {
+    if (!this.#guarded) {
+      // Their leg compares keys with main's, whatever columns the statement names.
+      const keyNames = this.#items.shape.table.primaryKey
+      const columnNames = this.#columnNames
+      this.#guarded = new RowArray(this.#items, columnNames && new Set([...columnNames, ...keyNames]))
+    }
     this.#guarded.add(bytes, start)
     this.#rowCount++
   }
 
   addMove(move: CarriedMove, bytes: Buffer, start: number): void {
     this.#moves.push(move)
-    this.#exclude(this.#changed, bytes, start)
+    this.#excludeChanged(bytes, start)
     this.#rowCount++
   }
 
@@ -78,9 +86,9 @@ export class TableCarry {
     return {
       table: this.#items.shape,
       readsBase,
-      hasInserts: this.#inserts.count > 0,
-      hasGuardedInserts: this.#guarded.count > 0,
-      hasExcluded: (this.#inserted[0]?.count ?? 0) + (this.#changed[0]?.count ?? 0) > 0,
+      hasInserts: this.#inserts !== undefined,
+      hasGuardedInserts: this.#guarded !== undefined,
+      hasExcluded: this.#inserted !== undefined || this.#changed !== undefined,
       patches: this.#patchShape(this.#patches),
       moves: this.#patchShape(this.#moves.map((move) => move.patch)),
       moveKeys: Math.max(0, ...this.#moves.map((move) => move.keys.length)),
@@ -94,7 +102,7 @@ export class TableCarry {
   ): ArrayParameter {
     switch (parameter.kind) {
       case 'inserts':
-        return (parameter.guarded ? this.#guarded : this.#inserts).finish()
+        return (parameter.guarded ? this.#guarded : this.#inserts)!.finish()
       case 'excluded':
         return this.#excludedKeys(parameter.key, parameter.which)
       case 'oldest_insert':
@@ -122,6 +130,11 @@ export class TableCarry {
     }
   }
 
+  #excludeChanged(bytes: Buffer, start: number): void {
+    this.#changed ??= this.#keyArrays()
+    this.#exclude(this.#changed, bytes, start)
+  }
+
   #exclude(arrays: readonly ValueArray[], bytes: Buffer, start: number): void {
     let at = start + 1
     for (const keys of arrays) {
@@ -132,11 +145,17 @@ export class TableCarry {
   }
 
   #excludedKeys(key: number, which: 'all' | 'inserted' | 'changed'): ArrayParameter {
-    if (which !== 'all') return (which === 'inserted' ? this.#inserted : this.#changed)[key]!.finish()
+    const ofInserted = which === 'changed' ? undefined : this.#inserted?.[key]
+    const ofChanged = which === 'inserted' ? undefined : this.#changed?.[key]
+    const [only, ...others] = [ofInserted, ofChanged].filter((array) => array !== undefined)
+    if (only && others.length === 0) return only.finish()
     const all = new ValueArray(this.#items, this.#items.shape.keys[key]!)
-    all.addAll(this.#inserted[key]!)
-    all.addAll(this.#changed[key]!)
+    for (const array of [only, ...others]) if (array) all.addAll(array)
     return all.finish()
+  }
+
+  #keyArrays(): readonly ValueArray[] {
+    return this.#items.shape.keys.map((key) => new ValueArray(this.#items, key))
   }
 
   #keys(rows: readonly ItemFields[], key: number): ArrayParameter {

@@ -151,7 +151,9 @@ export class ImageItems {
     writer.reset()
     if (this.form === 'text') writer.utf8(text)
     else if (!column.codec?.(writer, text)) return undefined
-    return writer.take()
+    const copy = Buffer.allocUnsafe(writer.length)
+    writer.bytes.copy(copy, 0, 0, writer.length)
+    return copy
   }
 
   #readValues(bytes: Buffer, start: number, kind: number, starts: Int32Array, ends: Int32Array): void {

@@ -97,10 +97,16 @@ export class PendingIndex {
 
   /** The row's slot, or -1. */
   find(table: PendingTable, key: TextRow): number {
+    return this.findUnder(table, key, table.shape.table.primaryKey)
+  }
+
+  /** The same, of a row that has the key's values under these names. */
+  findUnder(table: PendingTable, row: TextRow, names: readonly string[]): number {
     this.#hash.start(keyKind).number(table.id)
-    for (const column of table.shape.keys) {
-      const text = key[column.column.name]
-      this.#hash.text(text === undefined || text === null ? null : canonicalKeyText(column, text))
+    const { keys } = table.shape
+    for (let index = 0; index < keys.length; index++) {
+      const text = row[names[index]!]
+      this.#hash.text(text === undefined || text === null ? null : canonicalKeyText(keys[index]!, text))
     }
     this.#hash.finish()
     return this.slots.find(this.#hash.high, this.#hash.low)

@@ -60,8 +60,9 @@ const body = (sql: string): string =>
   )
 
 const proofWith = (parameter: string): string =>
-  "(SELECT CASE WHEN EXISTS (SELECT FROM outpost.lineage WHERE id = 'L'::uuid) THEN true ELSE outpost.covers('L'::uuid, 'obs', NULL, NULL) END" +
-  ` AND CASE WHEN EXISTS (SELECT FROM outpost.ledger WHERE site = 'obs' AND epoch = 'E'::uuid AND seq = ${parameter}::bigint) THEN true ELSE outpost.covers(NULL, 'obs', 'E'::uuid, ${parameter}::bigint) END)`
+  "CASE WHEN EXISTS (SELECT FROM outpost.lineage WHERE id = 'L'::uuid)" +
+  ` AND EXISTS (SELECT FROM outpost.ledger WHERE site = 'obs' AND epoch = 'E'::uuid AND seq = ${parameter}::bigint)` +
+  ` THEN true ELSE outpost.covers('L'::uuid, 'obs', 'E'::uuid, ${parameter}::bigint) END`
 const proof = proofWith('$1')
 const second = proofWith('$2')
 

@@ -77,12 +77,7 @@ export class ReadPlan {
   }
 
   text(plan: MergePlan): MergedText {
-    const name = JSON.stringify([
-      plan.carried.map(shapeName),
-      plan.proof,
-      plan.showsKeyOf !== undefined,
-      plan.difference !== undefined,
-    ])
+    const name = mergeName(plan)
     const known = this.#texts.get(name)
     if (known) return known
     const text = mergedText(this.statement, plan, this.catalog)
@@ -121,6 +116,13 @@ export class ReadPlan {
     touched.isSampled ||= use.isSampled
     touched.isMaterialized ||= isMaterialized
   }
+}
+
+/** Equal for plans that give equal text. */
+function mergeName({ carried, proof, showsKeyOf, difference }: MergePlan): string {
+  const flags = (showsKeyOf ? 1 : 0) + (difference ? 2 : 0)
+  const proven = proof ? JSON.stringify([proof.site, proof.lineage, proof.epochs]) : ''
+  return `${flags} ${carried.map(shapeName).join(' ')} ${proven}`
 }
 
 /** Plans kept; a statement beyond them is parsed again. */
