@@ -59,7 +59,7 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
       ] as const
     ).map(([share, name, goal]) =>
       rowOf({
-        measure: `ack over HTTP at ${size.perSecond} requests/s, ${name} (ms)`,
+        measure: `ack over HTTP at ${size.perSecond} requests/s beside a main at low priority, ${name} (ms)`,
         baseline: 'an empty fastify route',
         value: at(share, product),
         baselineValue: at(share, baseline),
