@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { openMemoryJournal } from '../applier/memory-journal.spec-suite.ts'
+import { SimulatedClock } from '../applier/simulated-clock.spec-suite.ts'
 import type { Journal } from '../journal/journal.ts'
 import { sampleCatalog } from '../ledger/sample-catalog.spec-suite.ts'
 import type { Operation, TextRow } from '../transaction/operation.ts'
@@ -25,7 +26,7 @@ function recordedIn(journal: Journal) {
 }
 
 function remembering(journal: Journal, more: Partial<OwnChangesOptions> = {}) {
-  const changes = new OwnChanges({ journal, catalog: () => catalog, ...more })
+  const changes = new OwnChanges({ journal, catalog: () => catalog, clock: new SimulatedClock(), ...more })
   journal.onDurable((records) => changes.add(records))
   changes.start()
   return { changes, of: (id: string) => changes.of(unit, { id }) }
@@ -73,6 +74,48 @@ describe('OwnChanges (N22)', () => {
     const { changes, of } = remembering(journal)
     await record(update('b', { status: 'completed' }))
     expect(await Promise.all([of('a'), of('b')])).toEqual([{ status: 'completed' }, { status: 'completed' }])
+    await changes.stop()
+  })
+
+  it('P2: a journal that cannot be read back stops no recording: alarmed once, tried again', async () => {
+    const clock = new SimulatedClock()
+    const journal = openMemoryJournal()
+    const record = recordedIn(journal)
+    await record(update('old', { status: 'completed' }), update('both', { status: 'paused' }))
+    for (let n = 0; n < 200; n += 1) await record(insert(`row ${n}`))
+    await record(update('late', { status: 'completed' }))
+    let isReadable = false
+    const bad = Object.create(journal, {
+      getMany: {
+        value: async (seqs: readonly Seq[]) => {
+          if (!isReadable && seqs.includes(1)) throw new Error('EIO')
+          return await journal.getMany(seqs)
+        },
+      },
+    })
+    const alarms: string[] = []
+    const { changes, of } = remembering(bad, { clock, onAlarm: ({ message }) => alarms.push(message) })
+    await record(update('both', { status: 'completed' }))
+    // What is newer than the place that cannot be read is known, and so is what was recorded since.
+    expect(await of('late')).toEqual({ status: 'completed' })
+    expect(await of('both')).toEqual({ status: 'completed' })
+    expect(await of('old')).toBeUndefined()
+    await clock.runUntil(600_000)
+    expect(await of('old')).toBeUndefined()
+    expect(alarms).toEqual([expect.stringContaining('EIO')])
+    isReadable = true
+    for (let ms = 660_000; (await of('old')) === undefined && ms < 2_000_000; ms += 60_000)
+      await clock.runUntil(ms)
+    expect(await of('old')).toEqual({ status: 'completed' })
+    expect(await of('both')).toEqual({ status: 'completed' })
+    await changes.stop()
+  })
+
+  it('stops between two tries', async () => {
+    const journal = openMemoryJournal()
+    await recordedIn(journal)(update('a', { status: 'paused' }))
+    const bad = Object.create(journal, { getMany: { value: () => Promise.reject(new Error('EIO')) } })
+    const { changes } = remembering(bad)
     await changes.stop()
   })
 

@@ -1,3 +1,7 @@
+import type { ApplierAlarm } from '../applier/applier-options.ts'
+import { backoffMs } from '../applier/backoff.ts'
+import { messageOf } from '../applier/journal-alarm.ts'
+import type { Clock } from '../clock/clock.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Catalog, Table } from '../postgres/catalog.ts'
 import { hash64 } from '../transaction/hash64.ts'
@@ -9,16 +13,21 @@ import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 export interface OwnChangesOptions {
   readonly journal: Pick<Journal, 'catchUp' | 'getMany' | 'status' | 'firstSeq' | 'lastSeq'>
   readonly catalog: () => Catalog
-  /** Rows remembered at least, those changed last; at most twice as many. Default 50,000. */
+  readonly clock: Clock
+  /** Rows remembered at least, those changed last; at most thrice as many. Default 50,000. */
   readonly rows?: number
   /** Operations looked through at a start. Default 200,000. */
   readonly operationsAtStart?: number
+  /** The journal could not be read back; tried again. Raised once. */
+  readonly onAlarm?: (alarm: ApplierAlarm) => void
 }
 
 /** Changes remembered of one row. */
 const changesPerRow = 8
 /** Records read at once when the journal is looked through. */
 const chunkSize = 64
+/** Between the tries to read the journal back. */
+const retry = { firstMs: 1_000, capMs: 60_000 }
 
 /** Neither refused nor held back nor given up: main has them or will. */
 const inForce: ReadonlySet<TransactionState> = new Set(['buffered', 'applied', 'replicated', 'retained'])
@@ -29,6 +38,7 @@ const inForce: ReadonlySet<TransactionState> = new Set(['buffered', 'applied', '
  * from the journal, which retains them, and so is the memory itself after a restart.
  *
  * Invariant: the seqs of a row are in descending order, and none of its changes between two of them is left out.
+ * A journal that cannot be read back makes the memory shorter, and nothing else: no recording waits for the next try.
  */
 export class OwnChanges {
   readonly #options: OwnChangesOptions
@@ -39,7 +49,8 @@ export class OwnChanges {
    */
   #young = new Map<number, readonly Seq[]>()
   #old: ReadonlyMap<number, readonly Seq[]> = new Map()
-  #remembered: Promise<void> = Promise.resolve()
+  #firstTry: Promise<boolean> = Promise.resolve(true)
+  #tries: Promise<void> = Promise.resolve()
   #stopping = new AbortController()
 
   constructor(options: OwnChangesOptions) {
@@ -48,14 +59,13 @@ export class OwnChanges {
 
   /** Reads back what the journal has, newest first, while others work. */
   start(): void {
-    this.#remembered = this.#readBack(this.#options.journal.lastSeq)
-    // Told to those who ask.
-    this.#remembered.catch(() => undefined)
+    this.#firstTry = this.#tryReadBack(true)
+    this.#tries = this.#untilReadBack()
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#remembered.catch(() => undefined)
+    await this.#tries
   }
 
   /** New durable records, in order. */
@@ -67,12 +77,13 @@ export class OwnChanges {
 
   /**
    * The columns that this site's changes of the row have set, of those that are in force; undefined when none is
-   * remembered. Waits, right after a restart, until the journal was looked through. Errors: those of the journal.
+   * remembered. Waits, right after a restart, until the journal was looked through once. Errors: those of the journal
+   * about the changes of this row.
    */
   async of(table: Table, key: TextRow): Promise<TextRow | undefined> {
     const { journal } = this.#options
     await journal.catchUp()
-    await this.#remembered
+    await this.#firstTry
     const name = rowKey(table, key)
     const seqs = name === undefined ? [] : this.#seqsOf(this.#hashOf(name))
     const records = await journal.getMany(seqs.filter((seq) => inForce.has(journal.status(seq).state)))
@@ -80,11 +91,37 @@ export class OwnChanges {
     return foldChanges(operations.filter((operation) => nameOf(operation, table) === name))
   }
 
-  async #readBack(newest: Seq): Promise<void> {
-    const { journal, operationsAtStart = 200_000 } = this.#options
+  async #untilReadBack(): Promise<void> {
+    const { signal } = this.#stopping
+    let isDone = await this.#firstTry
+    for (let failures = 1; !isDone && !signal.aborted; failures += 1) {
+      await this.#options.clock.sleep(backoffMs(failures, 1, retry), signal)
+      isDone = await this.#tryReadBack(false)
+    }
+  }
+
+  /** True when the journal was looked through; of one that fails on the way, what is newer than that is remembered. */
+  async #tryReadBack(isFirst: boolean): Promise<boolean> {
     const found = new Map<number, readonly Seq[]>()
+    try {
+      await this.#readBack(found)
+      return true
+    } catch (error) {
+      if (isFirst) this.#options.onAlarm?.(notReadBack(error))
+      return false
+    } finally {
+      this.#takeBack(found)
+    }
+  }
+
+  async #readBack(found: Map<number, readonly Seq[]>): Promise<void> {
+    const { journal, operationsAtStart = 200_000 } = this.#options
     let left = operationsAtStart
-    for (let to = newest; to >= journal.firstSeq && left > 0 && found.size < this.#limit; to -= chunkSize) {
+    for (
+      let to = journal.lastSeq;
+      to >= journal.firstSeq && left > 0 && found.size < this.#limit;
+      to -= chunkSize
+    ) {
       if (this.#stopping.signal.aborted) return
       const seqs = Array.from({ length: Math.min(chunkSize, to) }, (_, index) => to - index)
       for (const { seq, operations } of await journal.getMany(seqs)) {
@@ -94,15 +131,14 @@ export class OwnChanges {
       }
       await new Promise((resolve) => setImmediate(resolve))
     }
-    this.#takeBack(found)
   }
 
-  /** All of `found` is older than what was added meanwhile. */
+  /** Some of `found` may be remembered already; the rest is older than what was added meanwhile. */
   #takeBack(found: Map<number, readonly Seq[]>): void {
-    for (const [hash, seqs] of this.#old) found.set(hash, bounded([...seqs, ...(found.get(hash) ?? [])]))
+    for (const [hash, seqs] of this.#old) found.set(hash, merged(seqs, found.get(hash)))
     for (const [hash, seqs] of this.#young) {
       const elder = found.get(hash)
-      if (elder !== undefined) this.#young.set(hash, bounded([...seqs, ...elder]))
+      if (elder !== undefined) this.#young.set(hash, merged(seqs, elder))
     }
     this.#old = found
   }
@@ -142,6 +178,17 @@ export class OwnChanges {
 }
 
 const bounded = (seqs: readonly Seq[]): readonly Seq[] => seqs.slice(0, changesPerRow)
+
+const merged = (seqs: readonly Seq[], more: readonly Seq[] = []): readonly Seq[] =>
+  bounded([...new Set([...seqs, ...more])].sort((a, b) => b - a))
+
+function notReadBack(failure: unknown): ApplierAlarm {
+  return {
+    code: 'journal',
+    message: `What this site changed before its start could not be read back from the journal: ${messageOf(failure)}`,
+    hint: 'Look at its disk. It is tried again by itself; until then these changes are not known while no database answers.',
+  }
+}
 
 /** The changed row's name; undefined for an insert, and for a row of another table. */
 function nameOf(operation: Operation, table: Table): string | undefined {

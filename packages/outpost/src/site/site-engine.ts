@@ -46,7 +46,12 @@ export class SiteEngine {
   constructor(parts: SiteParts) {
     const { clock, journal } = parts
     this.#parts = parts
-    this.ownChanges = new OwnChanges({ journal, catalog: () => parts.catalog.current })
+    this.ownChanges = new OwnChanges({
+      journal,
+      clock,
+      catalog: () => parts.catalog.current,
+      onAlarm: (alarm) => this.#alarm(alarm),
+    })
     this.lag = new ReplicaLag({
       siteName: parts.settings.name,
       clock,
