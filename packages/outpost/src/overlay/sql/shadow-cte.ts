@@ -211,13 +211,17 @@ function notExcluded(shape: TableShape, parameters: AddedParameters): string {
   return `(${names.join(', ')}) NOT IN (SELECT ${fields.join(', ')} FROM unnest(${arrays.join(', ')}) AS x(${sources.join(', ')}))`
 }
 
+/** Always true, and restricted to the leader of a parallel plan. */
+const isLeader = 'pg_catalog.pg_backend_pid() > 0'
+
 /**
  * Main's own versions of the rows that are pending, found by key. Where the node's ledger has none of the
  * transactions that inserted rows, it has none of these rows either and they are not looked for: during an outage
  * that is most of a backlog. `site` is undefined where the node may not have a ledger.
  *
  * The keys come through a subquery so that the planner does not see how many there are: it would take thousands of
- * look-ups for expensive enough to compile them, which takes longer than to make them.
+ * look-ups for expensive enough to compile them, which takes longer than to make them. That subquery belongs to the
+ * leader: whatever a worker may run is sent to each worker as text, arrays too, byte by byte.
  */
 export function replacedQuery(
   shape: CarryShape,
@@ -231,7 +235,7 @@ export function replacedQuery(
     )
   const names = keys.map((_, index) => `k${index}`).join(', ')
   const unnested = (list: readonly string[]): string =>
-    `SELECT * FROM unnest(${list.map((array) => `(SELECT ${array})`).join(', ')}) AS k(${names})`
+    `SELECT * FROM unnest(${list.map((array) => `(SELECT ${array} WHERE ${isLeader})`).join(', ')}) AS k(${names})`
   const on = keys.map((key, index) => `b.${ident(key)} = ${carriedValue(key, `k.k${index}`)}`).join(' AND ')
   const source =
     site === undefined
