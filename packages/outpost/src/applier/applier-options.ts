@@ -59,6 +59,8 @@ export interface ApplierListeners {
   readonly onLink?: (main: 'connected' | 'unreachable', reason?: string) => void
   readonly onAlarm?: (alarm: ApplierAlarm) => void
   readonly onBatch?: (batch: FinishedBatch) => void
+  /** Main answered with a refusal, or is refused by the site: it is not away. */
+  readonly onRefusal?: () => void
   /** Main's flushed position, at every contact. */
   readonly onPosition?: (position: string) => void
 }

@@ -58,12 +58,15 @@ export class Recovery {
   afterFence(): Rest {
     const nowMs = this.#options.clock.monotonicMs()
     this.#fences = [...this.#fences.filter((atMs) => nowMs - atMs < fenceWindowMs), nowMs].slice(-10)
+    this.#options.onRefusal?.()
     this.#alarms.raise(fencedAlarm)
     const ms = backoffMs(this.#fences.length, this.#options.random(), { firstMs: 500, capMs: 30_000 })
     return { kind: 'wait', reason: 'another applier of this site has taken over', ms }
   }
 
+  /** Always by what main has answered. */
   block(alarm: ApplierAlarm, isFinal = false): Rest {
+    this.#options.onRefusal?.()
     const ms = this.#options.configurationRetryMs ?? 30_000
     return { kind: 'block', alarm, ms, isFinal, raise: (raised) => this.#alarms.raise(raised) }
   }

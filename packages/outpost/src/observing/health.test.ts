@@ -13,7 +13,7 @@ const well: HealthFacts = {
   journalMaxBytes: 10_000,
   oldestPendingMs: 0,
   bufferAlarmSize: 1_000,
-  main: { isConnected: true, silentMs: 300, maxSilentMs: 6_000 },
+  main: { isConnected: true, silentMs: 300, isAsked: true, maxSilentMs: 6_000 },
   replica: 'connected',
   replicaBehindMs: undefined,
   applier: { status: 'waiting', lastRunMs: 0, applied: 0, failed: 0 },
@@ -65,6 +65,19 @@ describe('judgeHealth', () => {
     expect(silent.problems[0]?.message).toContain('nothing has come for 8 s')
     const never = judgeHealth({ ...well, main: { ...well.main, isConnected: false, silentMs: undefined } })
     expect(never.main_contact_age_seconds).toBeNull()
+  })
+
+  it('does not take for silence that main is not asked', () => {
+    const unasked = { ...well.main, isAsked: false, silentMs: 60_000 }
+    const stopped = { code: 'rejections', message: 'ten alike', hint: 'mend' }
+    const health = judgeHealth({
+      ...well,
+      main: unasked,
+      applier: { ...well.applier, status: 'stopped', stopped },
+    })
+    expect(health).toMatchObject({ database: 'connected', main_contact_age_seconds: 60, problems: [stopped] })
+    const away = judgeHealth({ ...well, main: { ...unasked, isConnected: false } })
+    expect(away).toMatchObject({ database: 'unreachable', problems: [{ code: 'main_unreachable' }] })
   })
 
   it('names what stopped the applier once, and says how long ago an alarm was', () => {

@@ -48,15 +48,17 @@ export interface MainContact {
   readonly reason?: string
   /** Since main last answered; undefined before it ever did. */
   readonly silentMs: number | undefined
-  /** A main that says nothing for longer counts as away: behind a half-open link only silence tells. */
+  /** Whether the applier asks main now, so that silence tells something; not while it is blocked or rests. */
+  readonly isAsked: boolean
+  /** A main that is asked and says nothing for longer counts as away: behind a half-open link only silence tells. */
   readonly maxSilentMs: number
 }
 
 export type Problem = Health['problems'][number]
 
-/** Whether main answers, by the last proof of it. Pure. */
-export function isInContact({ isConnected, silentMs = 0, maxSilentMs }: MainContact): boolean {
-  return isConnected && silentMs <= maxSilentMs
+/** Whether main answers, by the last proof of it. One that is not asked keeps what its last answer proved. Pure. */
+export function isInContact({ isConnected, silentMs = 0, isAsked, maxSilentMs }: MainContact): boolean {
+  return isConnected && (!isAsked || silentMs <= maxSilentMs)
 }
 
 /** Judges a site from its facts. Pure: the same facts always give the same answer. */

@@ -26,7 +26,7 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     journalMaxBytes: settings.journalMaxBytes,
     oldestPendingMs: await oldestPendingMs(journal, clock),
     bufferAlarmSize: settings.bufferAlarmSize,
-    main: facts.main,
+    main: facts.main(applier.state),
     replica: replica ? facts.replica : 'unused',
     replicaBehindMs: replica && facts.replicaBehindMs,
     applier: facts.applier(applier.state),

@@ -75,6 +75,23 @@ describeEachPostgres('what health tells of a site', (pg) => {
     expect(age).toBeLessThan(5.2)
   })
 
+  it('N11: a main that is sent nothing on purpose is not called unreachable', async () => {
+    await open()
+    await until('health', isHealthy)
+    await cluster.primary.query('ALTER TABLE unit RENAME TO renamed')
+    for (let n = 0; n < 10; n += 1) {
+      const write = site.transaction()
+      write.insert('unit', { id: randomUUID(), name: `rejected ${n}` })
+      await site.append(write)
+    }
+    await until('the stop', (health) => problem(health, 'rejections') !== undefined)
+    const later = await until('a long silence', (health) => Number(health.main_contact_age_seconds) > 5.2)
+    expect(later.database).toBe('connected')
+    expect(later.problems.map(({ code }) => code).sort()).toEqual(['dead_letters', 'rejections'])
+    // Nobody waits there for what is not sent.
+    expect(site.isMainConnected).toBe(false)
+  })
+
   it('N15: a replica that has not met the present main is told after a moment, until it has', async () => {
     await cluster.standby.query('SELECT pg_wal_replay_pause()')
     await open()

@@ -104,7 +104,9 @@ export class SiteEngine {
   /** Whether main has answered a moment ago: the applier or, where main is what the site reads on, a look at it. */
   get isMainConnected(): boolean {
     const readsMain = this.#parts.replica === undefined
-    return this.facts.isMainConnected && !(readsMain && this.facts.replica === 'unreachable')
+    return (
+      this.facts.isMainConnected(this.applier.state) && !(readsMain && this.facts.replica === 'unreachable')
+    )
   }
 
   /** One statement where the site reads, within a deadline of its own. */
@@ -131,6 +133,7 @@ export class SiteEngine {
       },
       onAlarm: (alarm) => this.#alarm(alarm),
       onBatch: (batch) => this.facts.batchFinished(batch),
+      onRefusal: () => this.facts.mainAnswered(),
       onPosition: (position) => this.facts.mainAnswered(position),
     })
   }

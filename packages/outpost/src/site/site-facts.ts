@@ -41,24 +41,31 @@ export class SiteFacts {
     this.#maxSilentMs = idleIntervalMs + silenceMs
   }
 
-  get main(): MainContact {
+  /** What is known of main while the applier is in this state. */
+  main(applier: ApplierState): MainContact {
     const atMs = this.#contactMs
-    const silentMs = atMs === undefined ? undefined : this.#clock.monotonicMs() - atMs
-    return { ...this.#link, silentMs, maxSilentMs: this.#maxSilentMs }
+    return {
+      ...this.#link,
+      // A block follows an answer, and ends as soon as none comes.
+      ...(applier.kind === 'blocked' && { isConnected: true }),
+      isAsked: applier.kind === 'running' || applier.kind === 'idle',
+      silentMs: atMs === undefined ? undefined : this.#clock.monotonicMs() - atMs,
+      maxSilentMs: this.#maxSilentMs,
+    }
   }
 
-  /** Whether main answered a moment ago; see {@link isInContact}. */
-  get isMainConnected(): boolean {
-    return isInContact(this.main)
+  /** Whether main takes what it is sent, by an answer a moment ago. */
+  isMainConnected(applier: ApplierState): boolean {
+    return applier.kind !== 'blocked' && isInContact({ ...this.main(applier), isAsked: true })
   }
 
   linkChanged(state: 'connected' | 'unreachable', reason?: string): void {
     this.#link = { isConnected: state === 'connected', ...(reason && { reason }) }
   }
 
-  /** Main has just answered: it stands at `position`. */
-  mainAnswered(position: string): void {
-    this.#mainPosition = position
+  /** Main has just answered: with its `position`, or with a refusal. */
+  mainAnswered(position?: string): void {
+    if (position !== undefined) this.#mainPosition = position
     this.#contactMs = this.#clock.monotonicMs()
   }
 
