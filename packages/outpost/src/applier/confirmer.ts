@@ -33,6 +33,12 @@ export interface ConfirmerOptions {
  */
 export type ReplicaState = 'connected' | 'unreachable' | 'behind' | 'diverged'
 
+interface Pause {
+  readonly ms: number
+  /** Ends early when something was applied. The backoff after a failure does not: the replica gets its time. */
+  readonly isWakeable: boolean
+}
+
 /** What a replica next door needs to replay what main has just told of. */
 const arrivalMs = 20
 /** Looked for at once; more follow in the next look. */
@@ -77,7 +83,10 @@ export class Confirmer {
     this.#running = undefined
   }
 
-  /** Something was applied on main: a long pause ends. While looks follow each other anyway, it changes nothing. */
+  /**
+   * Something was applied on main: an idle pause ends. While looks follow each other anyway, or the replica does not
+   * answer, it changes nothing.
+   */
   wake(): void {
     this.#isWoken = true
     this.#wakeup.abort()
@@ -91,9 +100,9 @@ export class Confirmer {
   }
 
   /** However often it is woken: a busy site must not keep its replica busy with looks. */
-  async #pause(ms: number): Promise<void> {
+  async #pause({ ms, isWakeable }: Pause): Promise<void> {
     const { clock } = this.#options
-    if (ms <= this.#intervalMs) return await clock.sleep(ms, this.#stopping.signal)
+    if (!isWakeable || ms <= this.#intervalMs) return await clock.sleep(ms, this.#stopping.signal)
     if (!this.#isWoken) {
       this.#wakeup = new AbortController()
       if (this.#stopping.signal.aborted) return
@@ -104,23 +113,25 @@ export class Confirmer {
     await clock.sleep(rest, this.#stopping.signal)
   }
 
-  async #lookOnce(): Promise<number> {
+  async #lookOnce(): Promise<Pause> {
     try {
       const isMore = await this.look()
       this.#failures = 0
-      return isMore
-        ? 0
-        : this.#options.journal.seqsIn('applied', { limit: 1 }).length > 0
-          ? this.#intervalMs
-          : (this.#options.idleIntervalMs ?? 1_000)
+      return { ms: isMore ? 0 : this.#restMs, isWakeable: true }
     } catch (error) {
       this.#failures++
       this.#note('unreachable', error instanceof Error ? error.message : String(error))
-      return backoffMs(this.#failures, this.#options.random?.() ?? 0.5, {
-        firstMs: this.#intervalMs,
-        capMs: 5_000,
-      })
+      const limits = { firstMs: this.#intervalMs, capMs: 5_000 }
+      return {
+        ms: backoffMs(this.#failures, this.#options.random?.() ?? 0.5, limits),
+        isWakeable: false,
+      }
     }
+  }
+
+  get #restMs(): number {
+    const { journal, idleIntervalMs = 1_000 } = this.#options
+    return journal.seqsIn('applied', { limit: 1 }).length > 0 ? this.#intervalMs : idleIntervalMs
   }
 
   /** One look; true when more is likely to be confirmed at once. */
