@@ -187,7 +187,8 @@ export class Applier {
     await this.#options.onLineage?.({ lineage, lineageLsn, chain, isChanged, redriven })
     this.#noteLink('connected')
     this.#options.onPosition?.(position)
-    return { session, term, lineage, comparedThrough, isRedriven, position }
+    const heardMs = this.#options.clock.monotonicMs()
+    return { session, term, lineage, comparedThrough, isRedriven, position, heardMs }
   }
 
   /** Sends while there is something to send; returns when a new hello is needed, with the rest before it. */
@@ -231,6 +232,7 @@ export class Applier {
     await this.#reconciler.moveEpoch(answer.takenEpoch)
     this.#alarms.raise(fencedAlarm)
     return 'greet'
+    contact.heardMs = this.#options.clock.monotonicMs()
   }
 
   async #drop(): Promise<void> {

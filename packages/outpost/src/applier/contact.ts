@@ -12,4 +12,6 @@ export interface Contact {
   isRedriven: boolean
   /** Main's flushed position as last heard, `timeline/LSN`. */
   position: string
+  /** When main last answered a hello, a CALL or a beat, on the monotonic clock. */
+  heardMs: number
 }

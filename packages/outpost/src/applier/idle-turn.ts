@@ -9,7 +9,8 @@ const forgetAnswersEveryMs = 3_600_000
 
 /**
  * What the applier does when nothing can be sent: it tidies main in small steps, rests, and beats. Invariant: whatever
- * is appended meanwhile ends the turn at the next step.
+ * is appended meanwhile ends the turn at the next step, unless a beat is due: what is appended may be nothing that can
+ * be sent, and main is asked at every interval all the same.
  */
 export class IdleTurn {
   readonly #options: ApplierOptions
@@ -26,21 +27,36 @@ export class IdleTurn {
 
   /** False when the beat finds another main than the one that was greeted. */
   async take(contact: Contact): Promise<boolean> {
-    const { clock, site } = this.#options
-    const nowMs = clock.monotonicMs()
-    const dueMs = Math.max(0, (this.#sender.nextDueMs ?? Number.POSITIVE_INFINITY) - nowMs)
-    const pauseMs = Math.min(this.#options.idleIntervalMs ?? 1_000, dueMs)
+    const isLate = this.#beatDueMs(contact) === 0
+    const mayGoOn = () => isLate || !this.#activity.isWoken
     this.#activity.beginIdle()
     await this.#noteCompared(contact)
-    if (!this.#activity.isWoken) await this.#prune(contact)
-    if (!this.#activity.isWoken) await this.#forgetAnswers(contact)
-    if (!this.#activity.isWoken) await this.#activity.pause(pauseMs)
-    if (this.#activity.isWoken || this.#activity.isEnding) return true
+    if (mayGoOn()) await this.#prune(contact)
+    if (mayGoOn()) await this.#forgetAnswers(contact)
+    if (!this.#activity.isWoken) await this.#activity.pause(this.#pauseMs(contact))
+    if (this.#activity.isEnding) return true
+    return this.#activity.isWoken && this.#beatDueMs(contact) > 0 ? true : await this.#beat(contact)
+  }
+
+  async #beat(contact: Contact): Promise<boolean> {
+    const { clock, site } = this.#options
     const startedMs = clock.monotonicMs()
     const beat = await contact.session.beat(site, contact.lineage, this.#sender.told)
-    this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
+    contact.heardMs = clock.monotonicMs()
+    this.#sender.noteRoundTrip(contact.heardMs - startedMs)
     this.#options.onPosition?.(beat.position)
     return beat.isCurrent
+  }
+
+  #pauseMs(contact: Contact): number {
+    const dueMs = (this.#sender.nextDueMs ?? Number.POSITIVE_INFINITY) - this.#options.clock.monotonicMs()
+    return Math.min(this.#beatDueMs(contact), Math.max(0, dueMs))
+  }
+
+  /** Until main must be asked again, whatever else happens; 0 when that is now. */
+  #beatDueMs({ heardMs }: Contact): number {
+    const { clock, idleIntervalMs = 1_000 } = this.#options
+    return Math.max(0, heardMs + idleIntervalMs - clock.monotonicMs())
   }
 
   /** What an earlier main applied counts for this one only after all that it lacked was brought again (N13). */
