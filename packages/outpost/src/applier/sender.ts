@@ -38,6 +38,7 @@ export class Sender {
   #streaks: readonly Streak[] = []
   #pausedBy: readonly string[] = []
   #underWay: FormedBatch | undefined
+  #mustReset = false
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
     const { journal, clock, rules, planLimits } = options
@@ -60,6 +61,7 @@ export class Sender {
   /** Sends the next batch; an empty one where main must still learn that the re-drive is done. */
   async send(contact: Contact): Promise<SendResult> {
     const { clock } = this.#options
+    this.#takeReset()
     await this.#redriven.load()
     this.#redriven.settle()
     const batch = await this.#former.form(this.#sizing.size)
@@ -120,11 +122,12 @@ export class Sender {
     return this.#pausedBy
   }
 
-  /** After the operator or a repair: streaks start anew, and what waits is tried at once. */
+  /**
+   * After the operator or a repair: from the next batch on streaks start anew, and what waits is tried at once. May be
+   * called at any moment, also while a batch is formed or under way.
+   */
   reset(): void {
-    this.#streaks = []
-    this.startOver()
-    this.#attempts.makeDue()
+    this.#mustReset = true
   }
 
   /** When something that waits is due, on the monotonic clock. */
@@ -150,6 +153,14 @@ export class Sender {
       isLastAttempt: (seq) => this.#attempts.isLast(seq),
       redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
       epochOf: (record) => this.#moves.current(record.epoch),
+  #takeReset(): void {
+    if (!this.#mustReset) return
+    this.#mustReset = false
+    this.#streaks = []
+    this.startOver()
+    this.#attempts.makeDue()
+  }
+
     }
   }
 
