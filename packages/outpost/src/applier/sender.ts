@@ -71,10 +71,14 @@ export class Sender {
     if (batch.transactions.length === 0 && !mustReport) return { kind: 'idle' }
     const startedMs = clock.monotonicMs()
     const answer = await this.#call(contact, batch, isRedriven)
-    if (answer.kind !== 'done' || answer.stopped !== undefined) this.startOver()
-    if (answer.kind !== 'done') return answer
+    if (answer.kind !== 'done') {
+      this.startOver()
+      return answer
+    }
     contact.isRedriven ||= isRedriven
     await this.#book(batch, answer, clock.monotonicMs() - startedMs)
+    // Only now: what waits is noted in the pass in which it was sent.
+    if (answer.stopped !== undefined) this.startOver()
     return { kind: 'done', answer }
   }
 
