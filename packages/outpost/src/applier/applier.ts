@@ -203,6 +203,7 @@ export class Applier {
       if (result.kind !== 'idle') this.#gathering.noteSent(startedMs)
       const turn = await this.#act(result, contact)
       if (turn !== 'again') return turn === 'greet' ? undefined : turn
+      if (this.#activity.isEnding) return undefined
     }
     return undefined
   }
