@@ -59,7 +59,12 @@ export class Applier {
     this.#sender = new Sender(options, moves, this.#parking)
     this.#reconciler = new Reconciler(options, moves, this.#parking, this.#sender)
     this.#greeting = new Greeting(site, journal)
-    this.#gathering = new Gathering({ journal, clock, gatherMs: options.gatherMs ?? 0 })
+    this.#gathering = new Gathering({
+      journal,
+      clock,
+      gatherMs: options.gatherMs ?? 0,
+      reached: () => this.#sender.reached,
+    })
     this.#idleTurn = new IdleTurn(options, this.#sender, this.#activity)
     const onUnreachable = (reason: string) => this.#noteLink('unreachable', reason)
     this.#recovery = new Recovery(options, this.#sender, this.#parking, this.#alarms, onUnreachable)
@@ -198,12 +203,12 @@ export class Applier {
       await this.#reconciler.releaseStuck()
       const { restMs } = this.#gathering
       if (restMs > 0) await this.#activity.pause(restMs)
+      if (this.#activity.isEnding) return undefined
       const startedMs = this.#options.clock.monotonicMs()
       const result = await this.#sender.send(contact)
       if (result.kind !== 'idle') this.#gathering.noteSent(startedMs)
       const turn = await this.#act(result, contact)
       if (turn !== 'again') return turn === 'greet' ? undefined : turn
-      if (this.#activity.isEnding) return undefined
     }
     return undefined
   }
@@ -227,13 +232,13 @@ export class Applier {
   async #afterCall(answer: FinishedCall, contact: Contact): Promise<Turn> {
     this.#recovery.succeeded()
     contact.position = answer.position
+    contact.heardMs = this.#options.clock.monotonicMs()
     this.#options.onPosition?.(answer.position)
     if (answer.stopped === 'streak') return this.#recovery.block(rejectionsAlarm(answer.streaks.at(-1)), true)
     if (answer.takenEpoch === undefined) return 'again'
     await this.#reconciler.moveEpoch(answer.takenEpoch)
     this.#alarms.raise(fencedAlarm)
     return 'greet'
-    contact.heardMs = this.#options.clock.monotonicMs()
   }
 
   async #drop(): Promise<void> {

@@ -69,6 +69,20 @@ describe('Attempts', () => {
     expect(journal.status(1)).toEqual({ state: 'buffered', attempts: 1, redriven: 1 })
   })
 
+  it('says when the next is due as fast when very many wait', async () => {
+    const attempts = open()
+    for (let i = 0; i < 100; i++) {
+      const seqs = Array.from({ length: 1_000 }, (_, number) => i * 1_000 + number + 1)
+      await attempts.wait(seqs, true)
+      nowMs += 10
+    }
+    attempts.forget(Array.from({ length: 50_000 }, (_, number) => number + 1))
+    const { user } = process.cpuUsage()
+    for (let i = 0; i < 20_000; i++) attempts.nextDueMs
+    expect(process.cpuUsage().user - user).toBeLessThan(1_000_000)
+    expect(attempts.nextDueMs).toBe(105_000 + 50 * 10)
+  })
+
   it('is due in order of time, at once when told so, and never for what has settled', async () => {
     const attempts = open()
     expect(attempts.nextDueMs).toBeUndefined()

@@ -11,9 +11,16 @@ export interface AttemptsOptions {
   readonly retryDelayMs?: number | undefined
 }
 
+/** What was told to wait at one time. */
+interface Round {
+  retryAtMs: number
+  /** How many still wait. */
+  size: number
+}
+
 interface Waiting {
   readonly attempts: number
-  retryAtMs: number
+  readonly round: Round
 }
 
 /**
@@ -28,6 +35,8 @@ export class Attempts {
   /** Only these can have counts from an earlier run of the process. */
   readonly #recordedThrough: Seq
   readonly #waiting = new Map<Seq, Waiting>()
+  /** In order of time, since all wait equally long; asking for the first must not cost more when many wait. */
+  readonly #rounds: Round[] = []
 
   constructor(options: AttemptsOptions) {
     this.#options = options
@@ -42,7 +51,7 @@ export class Attempts {
   }
 
   isWaiting(seq: Seq, nowMs: number): boolean {
-    return (this.#waiting.get(seq)?.retryAtMs ?? 0) > nowMs
+    return (this.#waiting.get(seq)?.round.retryAtMs ?? 0) > nowMs
   }
 
   /** True when a reference that is missing now rejects it. */
@@ -52,19 +61,21 @@ export class Attempts {
 
   /** When the first of them is due, on the monotonic clock. */
   get nextDueMs(): number | undefined {
-    let next: number | undefined
-    for (const { retryAtMs } of this.#waiting.values()) next = Math.min(next ?? retryAtMs, retryAtMs)
-    return next
+    while (this.#rounds[0]?.size === 0) this.#rounds.shift()
+    return this.#rounds[0]?.retryAtMs
   }
 
   /** Main lacks what these refer to: they wait for their next attempt. */
   async wait(seqs: readonly Seq[], isPaused: boolean): Promise<void> {
     const { clock, journal, retryDelayMs = 5_000 } = this.#options
-    const retryAtMs = clock.monotonicMs() + retryDelayMs
+    if (seqs.length === 0) return
+    const round = { retryAtMs: clock.monotonicMs() + retryDelayMs, size: seqs.length }
+    this.#rounds.push(round)
     const changes: StatusChange[] = []
     for (const seq of seqs) {
       const attempts = this.made(seq) + (isPaused ? 0 : 1)
-      this.#waiting.set(seq, { attempts, retryAtMs })
+      this.#leaveRound(seq)
+      this.#waiting.set(seq, { attempts, round })
       if (!isPaused) changes.push(counted(seq, attempts, journal))
     }
     if (changes.length > 0) await journal.setStatus(changes)
@@ -72,12 +83,21 @@ export class Attempts {
 
   /** They wait no longer: main has decided, or they are parked. */
   forget(seqs: Iterable<Seq>): void {
-    if (this.#waiting.size > 0) for (const seq of seqs) this.#waiting.delete(seq)
+    if (this.#waiting.size === 0) return
+    for (const seq of seqs) {
+      this.#leaveRound(seq)
+      this.#waiting.delete(seq)
+    }
   }
 
   /** All of them are tried at once; what was counted stays counted. */
   makeDue(): void {
-    for (const waiting of this.#waiting.values()) waiting.retryAtMs = 0
+    for (const round of this.#rounds) round.retryAtMs = 0
+  }
+
+  #leaveRound(seq: Seq): void {
+    const waiting = this.#waiting.get(seq)
+    if (waiting !== undefined) waiting.round.size--
   }
 }
 

@@ -43,6 +43,11 @@ export class BatchFormer {
     this.#options = options
   }
 
+  /** How far in line the present pass has come. */
+  get reached(): Seq {
+    return this.#pass.after
+  }
+
   /** The next batch in line, of at most this size; empty when nothing can be sent now. */
   async form(size: BatchSize): Promise<FormedBatch> {
     const draft = (await this.#takeAhead(size)) ?? this.#begin(size)

@@ -1,11 +1,14 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Journal } from '../journal/journal.ts'
+import type { Seq } from '../transaction/transaction.ts'
 
 export interface GatheringOptions {
   readonly journal: Pick<Journal, 'seqsIn'>
   readonly clock: Clock
   /** Between the starts of two CALLs with few transactions; 0 sends at once. */
   readonly gatherMs: number
+  /** Through which one what is buffered was looked at: what of it still is waits for something, and not to be sent. */
+  readonly reached: () => Seq
 }
 
 /** So many are worth a CALL of their own at once: main applies them as one group. */
@@ -25,10 +28,10 @@ export class Gathering {
 
   /** How long to wait for more before the next CALL, in milliseconds. */
   get restMs(): number {
-    const { journal, clock, gatherMs } = this.#options
+    const { journal, clock, gatherMs, reached } = this.#options
     const restMs = this.#sentAtMs + gatherMs - clock.monotonicMs()
     if (restMs <= 0) return 0
-    const waiting = journal.seqsIn('buffered', { limit: enough }).length
+    const waiting = journal.seqsIn('buffered', { after: reached(), limit: enough }).length
     return waiting === 0 || waiting === enough ? 0 : restMs
   }
 

@@ -143,9 +143,22 @@ export class Sender {
       : Math.min(stuckMs, waitingMs)
   }
 
+  /** How far in line this pass has come. */
+  get reached(): Seq {
+    return this.#former.reached
+  }
+
   /** From the first one again: something before the place that was reached may have come free. */
   startOver(): void {
     this.#former.startOver()
+  }
+
+  #takeReset(): void {
+    if (!this.#mustReset) return
+    this.#mustReset = false
+    this.#streaks = []
+    this.startOver()
+    this.#attempts.makeDue()
   }
 
   #facts(): BatchFacts {
@@ -157,14 +170,6 @@ export class Sender {
       isLastAttempt: (seq) => this.#attempts.isLast(seq),
       redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
       epochOf: (record) => this.#moves.current(record.epoch),
-  #takeReset(): void {
-    if (!this.#mustReset) return
-    this.#mustReset = false
-    this.#streaks = []
-    this.startOver()
-    this.#attempts.makeDue()
-  }
-
     }
   }
 
