@@ -8,7 +8,7 @@ interface OpenLook {
   fail(error: Error): void
 }
 
-function gathering(options: { readonly limit?: number } = {}) {
+function gathering(options: { readonly limit?: number; readonly maxWaiting?: number } = {}) {
   const looks: OpenLook[] = []
   let nowMs = 0
   const look = (keys: readonly number[]) =>
@@ -85,5 +85,46 @@ describe('GatheredLook', () => {
     expect(await second).toBe('second')
     looks[2]!.answer('third')
     expect(await third).toBe('third')
+  })
+
+  it('P2: looks for nobody whose time is over: those who still wait come first', async () => {
+    const { gathered, looks, pass } = gathering({ limit: 2 })
+    const hanging = gathered.ask(0)
+    pass(30)
+    const late = [1, 2, 3, 4].map((key) => gathered.ask(key))
+    pass(30)
+    const overtaking = gathered.ask(5)
+    expect(looks.map(({ keys }) => keys)).toEqual([[0], [1, 2]])
+    pass(30)
+    const alive = gathered.ask(6)
+    expect(await Promise.all(late.slice(2))).toEqual([undefined, undefined])
+    looks[1]!.answer('back')
+    expect(await Promise.all(late.slice(0, 2))).toEqual(['back', 'back'])
+    expect(looks.map(({ keys }) => keys)).toEqual([[0], [1, 2], [5, 6]])
+    looks[2]!.answer('alive')
+    expect(await Promise.all([overtaking, alive])).toEqual(['alive', 'alive'])
+    looks[0]!.answer('late')
+    await hanging
+  })
+
+  it('P11: lets no more wait than the limit: who comes then learns nothing, at once', async () => {
+    const { gathered, looks, pass } = gathering({ maxWaiting: 2 })
+    const asked = [0, 1, 2].map((key) => gathered.ask(key))
+    expect(await gathered.ask(3)).toBeUndefined()
+    looks[0]!.answer('first')
+    await asked[0]
+    looks[1]!.answer('second')
+    expect(await Promise.all(asked)).toEqual(['first', 'second', 'second'])
+    // Nor do those who have left keep others out.
+    const hanging = gathered.ask(4)
+    const left = [gathered.ask(5), gathered.ask(6)]
+    pass(51)
+    const next = gathered.ask(7)
+    expect(await Promise.all(left)).toEqual([undefined, undefined])
+    expect(looks.at(-1)!.keys).toEqual([7])
+    looks.at(-1)!.answer('next')
+    expect(await next).toBe('next')
+    looks[2]!.answer('late')
+    await hanging
   })
 })

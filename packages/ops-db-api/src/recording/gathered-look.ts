@@ -4,15 +4,18 @@ export interface GatheredLookOptions<Key, Found> {
   /** One look that answers for all of these keys. */
   readonly look: (keys: readonly Key[]) => Promise<Found>
   readonly clock: Clock
-  /** A look that takes longer keeps the next one waiting no more. */
+  /** A look that takes longer keeps the next one waiting no more, and who has waited as long for one waits no more. */
   readonly patienceMs: number
   /** Keys in one look at most. Default 32. */
   readonly limit?: number
+  /** Askers that wait for the next look at most. Default 1,000. */
+  readonly maxWaiting?: number
 }
 
 interface Asker<Key, Found> {
   readonly key: Key
-  resolve(found: Found): void
+  readonly sinceMs: number
+  resolve(found: Found | undefined): void
   reject(error: unknown): void
 }
 
@@ -20,25 +23,42 @@ interface Asker<Key, Found> {
  * Answers many askers with few looks: while one is under way, those who come gather for the next. Who is alone is
  * looked for at once; in a crowd a round trip and its statement are shared, which costs a fraction of one for each.
  *
- * Invariant: a look starts after everybody it answers has asked, so that it sees all that was acknowledged by then.
+ * Invariants: a look starts after everybody it answers has asked, so that it sees all that was acknowledged by then;
+ * behind a database that says nothing no queue grows, and after it those who still wait are not behind those who left.
  */
 export class GatheredLook<Key, Found> {
   readonly #options: GatheredLookOptions<Key, Found>
   readonly #limit: number
+  readonly #maxWaiting: number
   #waiting: Asker<Key, Found>[] = []
   #looking: { readonly sinceMs: number } | undefined
 
   constructor(options: GatheredLookOptions<Key, Found>) {
     this.#options = options
     this.#limit = options.limit ?? 32
+    this.#maxWaiting = options.maxWaiting ?? 1_000
   }
 
-  /** What a look that had this key among its keys found. Errors: those of the look. */
-  ask(key: Key): Promise<Found> {
+  /**
+   * What a look that had this key among its keys found; undefined where no look began in time, or too many wait for
+   * one. Errors: those of the look.
+   */
+  ask(key: Key): Promise<Found | undefined> {
+    this.#dismissLate()
+    if (this.#waiting.length >= this.#maxWaiting) return Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, resolve, reject })
+      this.#waiting.push({ key, sinceMs: this.#options.clock.monotonicMs(), resolve, reject })
       this.#begin()
     })
+  }
+
+  /** Who waits longest stands in front. */
+  #dismissLate(): void {
+    const { clock, patienceMs } = this.#options
+    const sinceMs = clock.monotonicMs() - patienceMs
+    const inTime = this.#waiting.findIndex((asker) => asker.sinceMs >= sinceMs)
+    const late = this.#waiting.splice(0, inTime === -1 ? this.#waiting.length : inTime)
+    for (const asker of late) asker.resolve(undefined)
   }
 
   #begin(): void {
@@ -59,6 +79,7 @@ export class GatheredLook<Key, Found> {
     }
     // One that was overtaken by a later look has nothing to hand over.
     if (this.#looking === looking) this.#looking = undefined
+    this.#dismissLate()
     this.#begin()
   }
 }

@@ -60,7 +60,7 @@ export class Looks {
       return await this.#site.read<Record<string, unknown>>(sql, values, this.#options)
     }
     const gathering = new GatheredLook({ look, clock: this.#clock, patienceMs: this.#budgetMs })
-    return async (key) => (await this.#within(() => gathering.ask(key)))?.found.rows
+    return async (key) => (await this.#within(() => gathering.ask(key)))?.found?.rows
   }
 
   /** What the look found, or undefined when it failed for want of a database or is not done in time. */
