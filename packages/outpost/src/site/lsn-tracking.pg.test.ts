@@ -76,6 +76,14 @@ describeEachPostgres('following the replica of a site', (pg) => {
     expect(lag).toMatchObject({ main_lsn: expect.any(String), replica_lsn: expect.any(String) })
   })
 
+  it.each([true, false])('asks no replica once the signal has ended the wait, tracking: %s', async (isOn) => {
+    await open(isOn)
+    const look = async (options = {}) =>
+      (await site.executeAndTrack((client) => client.query('SELECT'), options)).replicated
+    await waitFor(() => look(), { what: 'a replica that has all' })
+    for (let n = 0; n < 10; n += 1) expect(await look({ signal: AbortSignal.abort() })).toBe(false)
+  })
+
   it('waits for nothing and shows no positions where it is switched off', async () => {
     await open(false)
     await cluster.standby.query('SELECT pg_wal_replay_pause()')

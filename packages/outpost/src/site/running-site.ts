@@ -158,7 +158,8 @@ export class RunningSite implements Site {
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Tracked<T>> {
     const { settings } = this.#parts
-    return await this.#tracker.executeAndTrack(work, settings.lsnTracking ? options : { timeoutMs: 0 })
+    const limited = settings.lsnTracking ? options : { ...options, timeoutMs: 0 }
+    return await this.#tracker.executeAndTrack(work, limited)
   }
 
   async acceptMain(): Promise<void> {
