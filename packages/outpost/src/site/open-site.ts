@@ -74,6 +74,7 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     journal: lateJournal(opened),
     statusOf: (seq) => opened().status(seq).state,
     clock,
+    // The journal is this process's alone: see SentMark.
     sentThrough: () => sent.through,
   })
   const lmdb = await openLmdbJournal({
