@@ -1,3 +1,4 @@
+import { isOutpostError } from '../errors/outpost-error.ts'
 import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm } from './applier-options.ts'
@@ -48,7 +49,8 @@ const missingSchema = new Set(['42883', '3F000', '42P01'])
 
 /** Pure: the alarm of an error that no waiting cures, although no transaction is to blame (N11). */
 export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
-  if (missingSchema.has(sqlstateOf(error) ?? '')) {
+  const isOlder = isOutpostError(error) && error.code === 'not_migrated'
+  if (isOlder || missingSchema.has(sqlstateOf(error) ?? '')) {
     return {
       code: 'not_migrated',
       message: `Main lacks the Outpost schema: ${messageOf(error)}`,

@@ -207,6 +207,25 @@ describeEachPostgres('one CALL of the apply procedure', (pg) => {
     },
   )
 
+  it('N11, P11: keeps the counts of the 20 newest rejections, the one that is counted among them', async () => {
+    const count = async (message: number): Promise<readonly { message: string; count: number }[]> => {
+      const [row] = await main.query(`SELECT outpost.note_rejection($1, $2, '42P01', $3) AS streaks`, [
+        JSON.stringify(streaks),
+        JSON.stringify({ kind: 'insert', table: 'public.gone', key: [], columns: [] }),
+        String(message),
+      ])
+      return row!.streaks as { message: string; count: number }[]
+    }
+    let streaks: readonly { message: string; count: number }[] = []
+    for (let message = 0; message < 25; message++) streaks = await count(message)
+    streaks = await count(10)
+    expect(streaks.map(({ message }) => Number(message))).toEqual([
+      ...[5, 6, 7, 8, 9],
+      ...[11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 10],
+    ])
+    expect(streaks.at(-1)).toMatchObject({ message: '10', count: 2 })
+  })
+
   it('N14: what was pruned counts as present wherever it is looked for', async () => {
     const contact = await hello()
     await call(

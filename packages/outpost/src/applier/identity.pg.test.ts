@@ -47,6 +47,20 @@ describeEachPostgres('who may write to main, and to which main', (pg) => {
     await site.until('applied', seq)
   })
 
+  it('P3: an apply procedure of another version is an alarm, and applies nothing twice once main is migrated', async () => {
+    const site = await open({ isStarted: false, configurationRetryMs: 20 })
+    const seq = await site.append([unit(randomUUID())])
+    const [body] = await stage.main.query(`SELECT pg_get_functiondef('outpost.apply'::regproc) AS text`)
+    const present = String(body!.text)
+    await stage.main.query(present.replace(`'streaks', v_streaks`, `'streak', v_streaks`))
+    site.applier.start()
+    await expect.poll(() => site.applier.state.kind).toBe('blocked')
+    expect(site.alarms).toMatchObject([{ code: 'not_migrated', hint: expect.stringContaining('migrate') }])
+    await stage.main.query(present)
+    await site.until('applied', seq)
+    expect([await count('unit'), await count('outpost.ledger')]).toEqual([1, 1])
+  })
+
   it('N8: a second applier of the site fences the first, and nothing is doubled or lost', async () => {
     const first = await open()
     const ids = Array.from({ length: 40 }, () => randomUUID())

@@ -234,6 +234,9 @@ function shortened(text: string): string {
 
 function readAnswer(answer: Row & { kind: ApplyAnswer['kind'] }, call: ApplyCall): ApplyAnswer {
   if (answer.kind !== 'done') return { kind: answer.kind }
+  if (!Array.isArray(answer.streaks)) {
+    throw new OutpostError('not_migrated', 'Main has the apply procedure of another version.')
+  }
   const lineage = String(answer.lineage)
   const stopped = answer.stopped as 'taken' | 'streak' | null
   return {

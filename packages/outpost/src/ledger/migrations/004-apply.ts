@@ -172,7 +172,8 @@ END $$;
 CREATE FUNCTION outpost.note_rejection(p_streaks jsonb, p_shape jsonb, p_sqlstate text, p_message text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 -- Counts rejections of one table, SQLSTATE and message, whatever succeeds elsewhere meanwhile (N11); the one that was
--- counted comes last, and at most 20 are kept. Of a stored rejection the table is not known: it counts with its equals.
+-- counted comes last, and the newest 20 are kept. Stored outcomes count as they did the first time: a resent batch
+-- tells the same story. Of a stored rejection the table is not known: it counts with its equals.
 DECLARE
   v_streak jsonb := (
     SELECT s FROM jsonb_array_elements(p_streaks) s
@@ -181,8 +182,10 @@ DECLARE
   );
 BEGIN
   RETURN (
-    SELECT coalesce(jsonb_agg(s ORDER BY o), '[]') FROM jsonb_array_elements(p_streaks) WITH ORDINALITY x(s, o)
-    WHERE s IS DISTINCT FROM v_streak AND o > jsonb_array_length(p_streaks) - 19
+    SELECT coalesce(jsonb_agg(s ORDER BY o), '[]') FROM (
+      SELECT s, o FROM jsonb_array_elements(p_streaks) WITH ORDINALITY x(s, o)
+      WHERE s IS DISTINCT FROM v_streak ORDER BY o DESC LIMIT 19
+    ) kept
   ) || jsonb_build_array(jsonb_build_object(
     'sqlstate', p_sqlstate, 'message', p_message, 'shape', coalesce(p_shape, v_streak->'shape', 'null'),
     'count', coalesce((v_streak->>'count')::integer, 0) + 1
