@@ -130,7 +130,8 @@ function prepare(
     const pruning = pruningFor(plan, touched, table, values, mayBeOptimistic)
     const chosen = chooseSlots(view.index, table, pruning, heldSlots)
     if (!chosen) continue
-    const carry = new TableCarry(table.items, plan.columnNames)
+    const isLarge = pruning.kind === 'all' && table.count > maximumPreparedRows
+    const carry = new TableCarry(table.items, plan.columnNames, isLarge)
     const collection = new Collection(view.index, table, carry, {
       through: view.through,
       heldSlots,

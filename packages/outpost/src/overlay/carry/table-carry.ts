@@ -1,5 +1,6 @@
 import type { EpochRange } from '../../journal/journal.ts'
 import type { Seq } from '../../transaction/transaction.ts'
+import { arrayColumns, ColumnArrays } from '../encode/column-arrays.ts'
 import { type ArrayParameter, booleanArray, RowArray, ValueArray } from '../encode/composite-array.ts'
 import { deleteItem, type ImageItems, type ItemFields, insertItem, isSet } from '../encode/image-item.ts'
 import type { AddedParameter } from '../sql/parameters.ts'
@@ -18,8 +19,9 @@ const manyPatches = 50
 export class TableCarry {
   readonly #items: ImageItems
   readonly #columnNames: ReadonlySet<string> | undefined
+  readonly #insertColumns: readonly number[] | undefined
   // Each array is made with its first element: most statements need one or none of them.
-  #inserts: RowArray | undefined
+  #inserts: RowArray | ColumnArrays | undefined
   #guarded: RowArray | undefined
   /** Keys of rows of main that are not shown: of pending inserts, and of changes to rows that main has. */
   #inserted: readonly ValueArray[] | undefined
@@ -29,9 +31,11 @@ export class TableCarry {
   readonly #moves: CarriedMove[] = []
   #rowCount = 0
 
-  constructor(items: ImageItems, columnNames: ReadonlySet<string> | undefined) {
+  /** `isLarge`: so many rows that it pays to send only the columns that are read. */
+  constructor(items: ImageItems, columnNames: ReadonlySet<string> | undefined, isLarge: boolean) {
     this.#items = items
     this.#columnNames = columnNames
+    this.#insertColumns = isLarge ? arrayColumns(items.shape, columnNames) : undefined
   }
 
   /** Rows carried. */
@@ -47,7 +51,9 @@ export class TableCarry {
   add(bytes: Buffer, start: number, oldest: Seq): void {
     const kind = bytes[start]!
     if (kind === insertItem) {
-      this.#inserts ??= new RowArray(this.#items, this.#columnNames)
+      this.#inserts ??= this.#insertColumns
+        ? new ColumnArrays(this.#items, this.#insertColumns)
+        : new RowArray(this.#items, this.#columnNames)
       this.#inserts.add(bytes, start)
     } else if (kind !== deleteItem) this.#patches.push(this.#items.read(bytes, start))
     this.addExcluded(bytes, start, oldest)
@@ -87,6 +93,7 @@ export class TableCarry {
       table: this.#items.shape,
       readsBase,
       hasInserts: this.#inserts !== undefined,
+      insertColumns: this.#inserts && this.#insertColumns,
       hasGuardedInserts: this.#guarded !== undefined,
       hasExcluded: this.#inserted !== undefined || this.#changed !== undefined,
       patches: this.#patchShape(this.#patches),
@@ -102,7 +109,9 @@ export class TableCarry {
   ): ArrayParameter {
     switch (parameter.kind) {
       case 'inserts':
-        return (parameter.guarded ? this.#guarded : this.#inserts)!.finish()
+        return (parameter.guarded ? this.#guarded : (this.#inserts as RowArray))!.finish()
+      case 'insert_value':
+        return (this.#inserts as ColumnArrays).finish(parameter.column)
       case 'excluded':
         return this.#excludedKeys(parameter.key, parameter.which)
       case 'oldest_insert':

@@ -33,6 +33,7 @@ const deleted = (table = runTable): CarryShape => ({
   table: shapeOf(table),
   readsBase: true,
   hasInserts: false,
+  insertColumns: undefined,
   hasGuardedInserts: false,
   hasExcluded: true,
   patches: undefined,

@@ -4,6 +4,8 @@ export type AddedParameter =
   | { readonly kind: 'proven_seq'; readonly index: number }
   /** Complete new rows as an array of the table's row type; `guarded` for those of N20. */
   | { readonly kind: 'inserts'; readonly table: string; readonly guarded: boolean }
+  /** One column of the new rows, where these do not travel whole. */
+  | { readonly kind: 'insert_value'; readonly table: string; readonly column: number }
   /**
    * Keys whose rows of main are not shown, one array per key column: all, or those of pending inserts and of the
    * others apart.

@@ -15,6 +15,8 @@ export interface CarryShape {
   /** False where every row that can matter is carried: the table itself is then read for patches only. */
   readonly readsBase: boolean
   readonly hasInserts: boolean
+  /** Columns of the new rows that travel as an array each; undefined where the rows travel whole. */
+  readonly insertColumns: readonly number[] | undefined
   readonly hasGuardedInserts: boolean
   readonly hasExcluded: boolean
   readonly patches: PatchShape | undefined
@@ -39,7 +41,7 @@ export function shapeName(shape: CarryShape): string {
     shape.hasExcluded,
     shape.looksUpPatches,
   ]
-  return `${shape.table.table.name}|${flags.map(Number).join('')}|${patch(shape.patches)}|${patch(shape.moves)}|${shape.moveKeys}`
+  return `${shape.table.table.name}|${flags.map(Number).join('')}|${patch(shape.patches)}|${patch(shape.moves)}|${shape.moveKeys}|${shape.insertColumns?.join() ?? '-'}`
 }
 
 const isBase = '_op_base'
@@ -67,7 +69,7 @@ export function shadowQuery(
   const only = includesChildren ? '' : 'ONLY '
   const base = `SELECT true AS ${isBase}, ${names} FROM ${only}${table}`
   const legs = shape.readsBase ? [base] : []
-  if (shape.hasInserts) legs.push(insertLeg(shape, parameters, false))
+  if (shape.hasInserts) legs.push(newRowsLeg(shape, parameters))
   if (shape.hasGuardedInserts) legs.push(insertLeg(shape, parameters, true))
   if (shape.patches) legs.push(patchLeg(shape, shape.patches, parameters, patchedFrom))
   if (shape.moves) legs.push(moveLeg(shape, shape.moves, parameters))
@@ -77,6 +79,28 @@ export function shadowQuery(
       ? ` WHERE NOT ${isBase} OR ${notExcluded(shape.table, parameters)}`
       : ''
   return `SELECT ${names} FROM (${legs.join(' UNION ALL ')}) AS _op_union(${isBase}, ${names})${filter}`
+}
+
+/**
+ * Rows put together from columns. As a row of the table's type each value has its column's collation; where that is
+ * the type's own the planner takes the row apart again.
+ */
+function newRowsLeg(shape: CarryShape, parameters: AddedParameters): string {
+  const { table, insertColumns } = shape
+  if (!insertColumns) return insertLeg(shape, parameters, false)
+  const arrays = insertColumns.map((column) =>
+    parameters.add(
+      { kind: 'insert_value', table: table.table.name, column },
+      arrayType(table.columns[column]!),
+    ),
+  )
+  const names = insertColumns.map((column) => `v${column}`).join(', ')
+  const values = table.columns.map((column) =>
+    insertColumns.includes(column.index) ? carriedValue(column, `a.v${column.index}`) : 'NULL',
+  )
+  const list = table.columns.map((column) => `(n.r).${ident(column)}`).join(', ')
+  const rows = `SELECT ROW(${values.join(', ')})::${table.table.name} AS r FROM unnest(${arrays.join(', ')}) AS a(${names})`
+  return `SELECT false, ${list} FROM (${rows}) AS n`
 }
 
 function insertLeg(shape: CarryShape, parameters: AddedParameters, guarded: boolean): string {
