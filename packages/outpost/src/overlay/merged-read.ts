@@ -35,7 +35,7 @@ export interface ReadView {
 }
 
 /** What is asked, and of whom. */
-export interface ReadStatement {
+interface ReadStatement {
   readonly node: NodeExecutor
   readonly plan: ReadPlan
   readonly values: readonly unknown[]

@@ -23,6 +23,6 @@ export class StatementNames {
 }
 
 /** Equal texts have equal names. */
-export function statementName(text: string): string {
+function statementName(text: string): string {
   return `op_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
 }
