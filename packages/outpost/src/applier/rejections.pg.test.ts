@@ -112,6 +112,31 @@ describeEachPostgres('rejections that say the schema is wrong', (pg) => {
     expect(await stage.count('outpost.ledger')).toBe(10)
   })
 
+  it('N11: nor does it take a success that ended a streak for none', async () => {
+    await stage.main.query(`
+      CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.count < 0 THEN RAISE EXCEPTION 'negative' USING ERRCODE = '42000'; END IF; RETURN NEW; END $$;
+      CREATE TRIGGER judge BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION judge()`)
+    let isLost = false
+    const site = await stage.open({
+      isStarted: false,
+      openSession: stage.sessions((session) => ({
+        apply: async (call) => {
+          const answer = await session.apply(call)
+          if (isLost || call.transactions.length === 0) return answer
+          isLost = true
+          throw Object.assign(new Error('the answer is lost'), { code: 'ECONNRESET' })
+        },
+      })),
+    })
+    await appendMany(site, 40, (i) => [watched(String(i), i % 9 === 8 ? '1' : '-1')])
+    site.applier.start()
+    await waitFor(() => site.journal.seqsIn('buffered').length === 0, { what: 'all of it' })
+    expect(isLost).toBe(true)
+    expect(site.journal.seqsIn('applied')).toHaveLength(4)
+    expect(site.alarms).toEqual([])
+  })
+
   it('N11: many different rejections, each of its own making, stop nothing', async () => {
     const site = await stage.open({ isStarted: false })
     const id = randomUUID()

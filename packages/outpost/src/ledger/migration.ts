@@ -4,7 +4,7 @@ import { helloSql } from './migrations/002-hello.ts'
 import { statementSql } from './migrations/003-statement.ts'
 import { applySql } from './migrations/004-apply.ts'
 
-/** One numbered step of a schema. Once installed anywhere it never changes; a change is a new migration. */
+/** One numbered step of a schema. Once released it never changes; a change is a new migration. */
 export interface Migration {
   readonly number: number
   readonly name: string

@@ -173,7 +173,8 @@ CREATE FUNCTION outpost.note_rejection(p_streaks jsonb, p_shape jsonb, p_sqlstat
 LANGUAGE plpgsql IMMUTABLE AS $$
 -- Counts rejections of one table, SQLSTATE and message, whatever succeeds elsewhere meanwhile (N11); the one that was
 -- counted comes last, and the newest 20 are kept. Stored outcomes count as they did the first time: a resent batch
--- tells the same story. Of a stored rejection the table is not known: it counts with its equals.
+-- tells the same story. Which statement of a stored rejection failed is known only where it had one; else it counts
+-- with its equals.
 DECLARE
   v_streak jsonb := (
     SELECT s FROM jsonb_array_elements(p_streaks) s
@@ -191,6 +192,12 @@ BEGIN
     'count', coalesce((v_streak->>'count')::integer, 0) + 1
   ));
 END $$;
+
+CREATE FUNCTION outpost.used_shapes(p_runs jsonb, p_transaction jsonb) RETURNS integer[]
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT array_agg(DISTINCT (p_runs->p::integer->>0)::integer)
+  FROM jsonb_array_elements_text(p_transaction->6) WITH ORDINALITY x(p, o) WHERE o % 2 = 1
+$$;
 
 CREATE FUNCTION outpost.end_streaks(p_streaks jsonb, p_shapes jsonb, p_used integer[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
@@ -232,6 +239,7 @@ DECLARE
   v_paused_by text[];
   v_must_fence boolean;
   v_streaks jsonb := coalesce(p_payload->'streaks', '[]');
+  v_used integer[];
   v_stopped text;
   v_now timestamptz;
 BEGIN
@@ -303,17 +311,17 @@ BEGIN
           v_failed := array_append(v_failed, (v_transaction->>0)::bigint);
         END IF;
         IF v_outcome->>'o' = 'rejected' AND left(v_outcome->>'sqlstate', 2) = '42' THEN
+          v_used := outpost.used_shapes(v_group->'r', v_transaction);
           v_streaks := outpost.note_rejection(
-            v_streaks, v_shapes->(v_outcome->>'shape')::integer, v_outcome->>'sqlstate', v_outcome->>'message'
+            v_streaks, v_shapes->coalesce((v_outcome->>'shape')::integer, CASE cardinality(v_used) WHEN 1 THEN v_used[1] END),
+            v_outcome->>'sqlstate', v_outcome->>'message'
           );
           IF (v_streaks->-1->>'count')::integer >= 10 THEN
             v_stopped := 'streak';
           END IF;
-        ELSIF v_outcome->>'o' = 'applied' AND v_streaks <> '[]' THEN
-          v_streaks := outpost.end_streaks(v_streaks, v_shapes, ARRAY(
-            SELECT (v_group->'r'->p::integer->>0)::integer
-            FROM jsonb_array_elements_text(v_transaction->6) WITH ORDINALITY x(p, o) WHERE o % 2 = 1
-          ));
+        ELSIF v_outcome->>'o' = 'applied' AND v_streaks <> '[]' AND NOT v_outcome ? 'isPruned' THEN
+          -- Of a pruned one it is not known that anything succeeded.
+          v_streaks := outpost.end_streaks(v_streaks, v_shapes, outpost.used_shapes(v_group->'r', v_transaction));
         END IF;
         v_outcome := v_outcome - 'shape';
       END IF;
