@@ -53,7 +53,7 @@ export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
   if (isOlder || missingSchema.has(sqlstateOf(error) ?? '')) {
     return {
       code: 'not_migrated',
-      message: `Main lacks the Outpost schema: ${messageOf(error)}`,
+      message: `Main lacks the Outpost schema${isOlder ? ' of this version' : ''}: ${messageOf(error)}`,
       hint: 'Run `outpost migrate` against main.',
     }
   }

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
+import { readApplyAnswer, readHelloAnswer } from './apply-answer.ts'
 import { callDeadlineMs, measured, unknownLink } from './call-deadline.ts'
 import type {
   ApplyAnswer,
@@ -13,9 +14,7 @@ import type {
   LedgerPlace,
   MainSession,
   OpenMainSession,
-  Streak,
 } from './main-session.ts'
-import { readOutcomes, type WireOutcome } from './outcome-wire.ts'
 
 export interface PgMainSessionOptions {
   readonly config: pg.ClientConfig
@@ -76,30 +75,7 @@ class PgMainSession implements MainSession {
       earlier,
       remembered ?? null,
     ])
-    const answer = rows[0]!.answer as Row & { kind: HelloAnswer['kind'] }
-    switch (answer.kind) {
-      case 'recovery':
-      case 'fenced':
-        return { kind: answer.kind }
-      case 'stranger':
-        return {
-          kind: 'stranger',
-          system: String(answer.system_identifier),
-          timeline: Number(answer.timeline),
-        }
-      case 'welcome':
-        return {
-          kind: 'welcome',
-          term: Number(answer.term),
-          lineage: String(answer.lineage),
-          lineageLsn: String(answer.lineage_lsn),
-          chain: answer.chain as readonly string[],
-          system: String(answer.system),
-          timeline: Number(answer.timeline),
-          position: `${answer.timeline}/${answer.flush}`,
-          isRedriven: answer.redriven === true,
-        }
-    }
+    return readHelloAnswer(rows[0]!.answer)
   }
 
   async apply(call: ApplyCall): Promise<ApplyAnswer> {
@@ -122,7 +98,7 @@ class PgMainSession implements MainSession {
     )
     const durationMs = this.#options.clock.monotonicMs() - startedMs
     this.#link.current = measured(this.#link.current, bytes, call.transactions.length, durationMs)
-    return readAnswer(rows[0]!.p_result as Row & { kind: ApplyAnswer['kind'] }, call)
+    return readApplyAnswer(rows[0]!.p_result, call.plan.groups)
   }
 
   async islands(site: string, epochs: readonly Epoch[], from: Seq, to: Seq): Promise<readonly Island[]> {
@@ -230,25 +206,4 @@ class PgMainSession implements MainSession {
 /** Enough of a statement to know it by. */
 function shortened(text: string): string {
   return text.length <= 40 ? text : `${text.slice(0, 39).trimEnd()}…`
-}
-
-function readAnswer(answer: Row & { kind: ApplyAnswer['kind'] }, call: ApplyCall): ApplyAnswer {
-  if (answer.kind !== 'done') return { kind: answer.kind }
-  if (!Array.isArray(answer.streaks)) {
-    throw new OutpostError('not_migrated', 'Main has the apply procedure of another version.')
-  }
-  const lineage = String(answer.lineage)
-  const stopped = answer.stopped as 'taken' | 'streak' | null
-  return {
-    kind: 'done',
-    ...(stopped === null ? {} : { stopped }),
-    ...(typeof answer.taken === 'string' ? { takenEpoch: answer.taken } : {}),
-    outcomes: readOutcomes(answer.outcomes as readonly WireOutcome[], call.plan.groups, lineage),
-    streaks: answer.streaks as readonly Streak[],
-    position: `${answer.timeline}/${answer.flush}`,
-    system: String(answer.system),
-    timeline: Number(answer.timeline),
-    lineage,
-    pausedBy: answer.pausedBy as readonly string[],
-  }
 }
