@@ -62,6 +62,11 @@ describe('the journal as a source of transactions', () => {
   })
 
   it('says that a folder holds no journal', async () => {
-    await expect(source().list({ limit: 1 })).rejects.toMatchObject({ code: 'config_invalid', exitCode: 2 })
+    await expect(source().list({ limit: 1 })).rejects.toMatchObject({
+      code: 'config_invalid',
+      exitCode: 2,
+      message: `There is no journal in ${path}`,
+      hint: expect.stringContaining('--journal'),
+    })
   })
 })

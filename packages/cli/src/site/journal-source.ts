@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { OutpostError, type TransactionState, transactionStates } from 'outpost'
+import { isOutpostError, OutpostError, type TransactionState, transactionStates } from 'outpost'
 import { transactionDocument } from 'outpost/fastify'
 import type { JournalReader } from 'outpost/site'
 import type { TransactionDocument, TransactionPage } from '../output/transactions.ts'
@@ -41,13 +41,28 @@ export class JournalSource implements TransactionSource {
     const { readLmdbJournal } = await import('outpost/site')
     // A site keeps the records in a folder of its own below JOURNAL_PATH.
     const below = join(this.#path, 'lmdb')
-    const journal = await readLmdbJournal(existsSync(join(below, 'data.mdb')) ? below : this.#path)
+    const journal = await readLmdbJournal(existsSync(below) ? below : this.#path).catch((error: unknown) => {
+      throw noJournal(error)
+    })
     try {
       return await ask(journal)
     } finally {
       await journal.stop()
     }
   }
+}
+
+/** The folder came from the command line, not from the settings. */
+function noJournal(error: unknown): unknown {
+  if (!isOutpostError(error, 'config_invalid') || isDenial(error)) return error
+  return new OutpostError(error.code, error.message, {
+    hint: 'Give --journal the folder that the site has as JOURNAL_PATH.',
+    cause: error,
+  })
+}
+
+function isDenial({ cause }: OutpostError): boolean {
+  return ['EACCES', 'EPERM'].includes(String((cause as NodeJS.ErrnoException | undefined)?.code))
 }
 
 type JournalRecord = Awaited<ReturnType<JournalReader['getMany']>>[number]

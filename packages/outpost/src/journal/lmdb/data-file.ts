@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { OutpostError } from '../../errors/outpost-error.ts'
+import { deniedFile } from './file-access.ts'
 import { newestMeta, PageFile } from './lmdb-pages.ts'
 import { faultInTrees } from './page-check.ts'
 
@@ -50,9 +51,6 @@ function openOrUndefined(path: string): number | undefined {
     return openSync(path, 'r')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new OutpostError('config_invalid', `The journal's file ${path} cannot be read: ${String(error)}`, {
-      hint: 'Give the user of the site the right to read and write it.',
-      cause: error,
-    })
+    throw deniedFile(path, 'read', error)
   }
 }

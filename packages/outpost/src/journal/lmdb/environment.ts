@@ -6,6 +6,7 @@ import type { IdempotentHit, StatusChange } from '../journal.ts'
 import { makeJournalFolder, unusableFolder } from '../journal-folder.ts'
 import { checkDataFile } from './data-file.ts'
 import { type EnvironmentSettings, productSettings } from './environment-settings.ts'
+import { checkFileAccess } from './file-access.ts'
 import { FreeSpace } from './free-space.ts'
 
 /** An answer that outlives its dropped transaction (N22). */
@@ -45,6 +46,7 @@ export async function openEnvironment(
   const { open } = await loadLmdb()
   const made = mode === 'write' ? await makeJournalFolder(path) : undefined
   await refuseNonFolder(path)
+  checkFileAccess(path, mode)
   checkDataFile(path)
   const space = new FreeSpace(path, settings.freeBytes)
   if (mode === 'write') space.refuseWrite()

@@ -7,6 +7,7 @@ import type { Epoch, TransactionRecord } from '../../transaction/transaction.ts'
 import type { Journal, JournalReader } from '../journal.ts'
 import { openEnvironment } from './environment.ts'
 import { type EnvironmentSettings, productSettings } from './environment-settings.ts'
+import { deniedFile } from './file-access.ts'
 import { createMeta, readFacts, readMeta } from './journal-meta.ts'
 import { writeError } from './lmdb-error.ts'
 import { LmdbJournal } from './lmdb-journal.ts'
@@ -72,12 +73,15 @@ export async function openLmdbJournalWith(
 
 /**
  * Opens a journal for reading, also while another process writes to it: what `outpost tx list` shows on a running
- * site. It sees what was durable at this moment. Errors: `config_invalid` when there is none, `journal_corrupt`.
+ * site. It sees what was durable at this moment. Errors: `config_invalid` when there is none or this user may not use it,
+ * `journal_corrupt`.
  */
 export async function readLmdbJournal(path: string, clock: Clock = systemClock): Promise<JournalReader> {
-  await stat(join(path, 'data.mdb')).catch((cause: unknown) => {
+  const file = join(path, 'data.mdb')
+  await stat(file).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw deniedFile(file, 'reached', cause)
     throw new OutpostError('config_invalid', `There is no journal in ${path}`, {
-      hint: 'Set JOURNAL_PATH to the folder that the site uses.',
+      hint: 'Name the folder that the site has as JOURNAL_PATH.',
       cause,
     })
   })
