@@ -2,7 +2,7 @@ import { ProblemError } from 'outpost/fastify'
 import { describe, expect, it } from 'vitest'
 import { type Cursor, writeCursor } from './cursor.ts'
 import { listQuery } from './list-query.ts'
-import { countSql, pageSql } from './list-sql.ts'
+import { countedPageSql, pageSql } from './list-sql.ts'
 import { executedObsUnits as units } from './recorded-resources.ts'
 
 const id = '0190b7a4-1f2e-7c33-8a55-66d0c1a2b3c4'
@@ -114,11 +114,15 @@ describe('pageSql', () => {
     )
   })
 
-  it('counts what the filters match, whatever the page', () => {
-    const query = listQuery(units, { status: 'running', limit: '1' })
-    expect(countSql(units, query)).toEqual({
-      text: 'SELECT count(*)::text AS total FROM public.executed_obs_unit WHERE "status" = $1',
-      values: ['running'],
-    })
+  it('counts in the same statement what the filters match, whatever the page', () => {
+    const query = listQuery(units, { status: 'running', sort: '-end_time', limit: '1' })
+    const at = { value: '2026-04-15 22:00:00+00', id }
+    const { text, values } = countedPageSql(units, query, at)
+    expect(text).toContain(
+      '(SELECT count(*)::text AS total FROM public.executed_obs_unit WHERE "status" = $1) AS c',
+    )
+    expect(text).toContain('WHERE "status" = $1 AND ("end_time", "id") < ($2, $3) ORDER BY "end_time" DESC')
+    expect(text).toMatch(/ AS p ON true ORDER BY p\."end_time" DESC, p\."id" DESC$/)
+    expect(values).toEqual(['running', at.value, id])
   })
 })

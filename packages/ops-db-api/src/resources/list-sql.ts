@@ -10,6 +10,9 @@ export interface Statement {
 /** Output column that carries the exact text of the sort value, for the cursor. */
 export const sortTextColumn = '_sort_text'
 
+/** Output column of a counted page: how many rows match, as text. */
+export const totalColumn = '_total'
+
 const operators: Readonly<Record<Exclude<Comparison, 'in'>, string>> = {
   eq: '=',
   gte: '>=',
@@ -27,25 +30,46 @@ const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
  */
 export function pageSql(resource: Resource, query: ListQuery, after?: Cursor): Statement {
   const values: string[] = []
-  const columns = Object.keys(resource.columns).map(quoted)
-  const sort = quoted(query.sort.column)
-  const direction = query.sort.isDescending ? 'DESC' : 'ASC'
-  const conditions = [
-    ...filterConditions(query.filters, values),
-    ...(after === undefined ? [] : [afterCondition(resource, query.sort, after, values)]),
-  ]
-  const order = query.sort.column === 'id' ? `"id" ${direction}` : `${sort} ${direction}, "id" ${direction}`
+  const filters = filterConditions(query.filters, values)
+  return { text: pageText(resource, query, filters, after, values), values }
+}
+
+/**
+ * The same page, each row with how many rows match the filters, before the cursor and behind the page too. One statement, so that
+ * both come from one snapshot and the same pending rows (P6). An empty page is one row of nulls with the total.
+ */
+export function countedPageSql(resource: Resource, query: ListQuery, after?: Cursor): Statement {
+  const values: string[] = []
+  const filters = filterConditions(query.filters, values)
+  const page = pageText(resource, query, filters, after, values)
+  const columns = [...Object.keys(resource.columns), sortTextColumn].map((name) => `p.${quoted(name)}`)
+  const count = `SELECT count(*)::text AS total FROM ${resource.table}${whereOf(filters)}`
   const text =
-    `SELECT ${columns.join(', ')}, ${sort}::text AS ${quoted(sortTextColumn)} FROM ${resource.table}` +
-    `${whereOf(conditions)} ORDER BY ${order} LIMIT ${query.limit + 1}`
+    `SELECT c.total AS ${quoted(totalColumn)}, ${columns.join(', ')}` +
+    ` FROM (${count}) AS c LEFT JOIN (${page}) AS p ON true ORDER BY ${orderOf(query.sort, 'p.')}`
   return { text, values }
 }
 
-/** How many rows match the filters, whatever the page. */
-export function countSql(resource: Resource, query: ListQuery): Statement {
-  const values: string[] = []
-  const conditions = filterConditions(query.filters, values)
-  return { text: `SELECT count(*)::text AS total FROM ${resource.table}${whereOf(conditions)}`, values }
+function pageText(
+  resource: Resource,
+  { sort, limit }: ListQuery,
+  filters: readonly string[],
+  after: Cursor | undefined,
+  values: string[],
+): string {
+  const columns = Object.keys(resource.columns).map(quoted)
+  const conditions =
+    after === undefined ? filters : [...filters, afterCondition(resource, sort, after, values)]
+  return (
+    `SELECT ${columns.join(', ')}, ${quoted(sort.column)}::text AS ${quoted(sortTextColumn)} FROM ${resource.table}` +
+    `${whereOf(conditions)} ORDER BY ${orderOf(sort)} LIMIT ${limit + 1}`
+  )
+}
+
+function orderOf({ column, isDescending }: Sort, of = ''): string {
+  const direction = isDescending ? 'DESC' : 'ASC'
+  const columns = column === 'id' ? ['id'] : [column, 'id']
+  return columns.map((name) => `${of}${quoted(name)} ${direction}`).join(', ')
 }
 
 function whereOf(conditions: readonly string[]): string {

@@ -9,10 +9,12 @@ import { wholeCursor, writeCursor } from './cursor.ts'
 import { isFilterValue } from './filter-value.ts'
 import { type ListQuery, listQuery } from './list-query.ts'
 import { listSchema } from './list-schema.ts'
-import { countSql, pageSql, sortTextColumn } from './list-sql.ts'
+import { countedPageSql, pageSql, sortTextColumn, totalColumn } from './list-sql.ts'
 import { provenRow } from './proven-row.ts'
 import { anOf, idKind, type Resource } from './resource.ts'
 import { columnSchemas, itemSchema } from './row-schema.ts'
+
+type Row = Readonly<Record<string, unknown>>
 
 /** `GET /<resource>` and `GET /<resource>/{id}`: merged reads, each item with the state of its newest transaction. */
 export function readRoutes(app: FastifyInstance, site: Site, resource: Resource): void {
@@ -36,14 +38,15 @@ export function readRoutes(app: FastifyInstance, site: Site, resource: Resource)
 async function readList(site: Site, resource: Resource, query: ListQuery, token: string | undefined) {
   const options = token === undefined ? {} : { token }
   const after = query.cursor && (await wholeCursor(site, resource, query.sort, query.cursor, options))
-  const page = pageSql(resource, query, after)
-  const { rows } = await site.read(page.text, page.values, options)
+  const page = (query.withCount ? countedPageSql : pageSql)(resource, query, after)
+  const answer = await site.read<Row>(page.text, page.values, options)
+  const rows = answer.rows.filter((row) => row.id !== null)
   const shown = rows.slice(0, query.limit)
   const last = rows.length > query.limit ? shown.at(-1) : undefined
   return {
     items: shown.map((row) => itemOf(site, resource, row)),
     next_cursor: last === undefined ? null : cursorAfter(resource, query, last),
-    ...(query.withCount ? { total: await countOf(site, resource, query, options) } : {}),
+    ...(query.withCount ? { total: Number(answer.rows[0]?.[totalColumn]) } : {}),
   }
 }
 
@@ -58,25 +61,14 @@ async function readOne(site: Site, resource: Resource, id: string, token: string
   return { ...rowJson(resource, found.row), transaction_state: found.state }
 }
 
-function itemOf(site: Site, resource: Resource, row: Readonly<Record<string, unknown>>) {
+function itemOf(site: Site, resource: Resource, row: Row) {
   return { ...rowJson(resource, row), transaction_state: site.rowState(resource.table, { id: row.id }) }
 }
 
-function cursorAfter(resource: Resource, query: ListQuery, row: Readonly<Record<string, unknown>>): string {
+function cursorAfter(resource: Resource, query: ListQuery, row: Row): string {
   const value = row[sortTextColumn]
   return writeCursor(resource, query.sort, {
     value: value === null ? null : String(value),
     id: String(row.id),
   })
-}
-
-async function countOf(
-  site: Site,
-  resource: Resource,
-  query: ListQuery,
-  options: { readonly token?: string },
-): Promise<number> {
-  const { text, values } = countSql(resource, query)
-  const { rows } = await site.read<{ total: string }>(text, values, options)
-  return Number(rows[0]?.total ?? 0)
 }

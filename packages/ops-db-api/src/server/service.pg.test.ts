@@ -42,6 +42,16 @@ describeEachPostgres('the service at two sites', (version) => {
     waitFor(async () => (await onMain('SELECT FROM executed_obs_unit WHERE id = $1', [id])).length === 1, {
       what: `unit ${id} on main`,
     })
+  const untilOnReplica = (unit: string, files: number) =>
+    waitFor(
+      async () =>
+        (
+          await sites.cluster.standby.query('SELECT FROM raw_data_file WHERE executed_obs_unit_id = $1', [
+            unit,
+          ])
+        ).length === files,
+      { what: `${files} files of unit ${unit} on the replica` },
+    )
 
   describe('while the link is cut', () => {
     it('P1, P2, P6: records a whole observation, reads it back at once, and everything reaches main once', async () => {
@@ -349,6 +359,63 @@ describeEachPostgres('the service at two sites', (version) => {
         expect([...seen].sort()).toEqual(names)
         if (sort === 'name') expect(seen).toEqual(names)
       }
+    })
+
+    it('P6: the total is that of the items while rows come, change and move to main', async () => {
+      const unit = await start()
+      let isWriting = true
+      const write = async () => {
+        for (let n = 0; n < 20; n++) {
+          await post('/raw_data_files/bulk', {
+            files: ['a', 'b'].map((name) => ({ executed_obs_unit_id: unit, name: `${name}${n}` })),
+          })
+          await put(`/executed_obs_units/${await start({ obs_unit_id: 2 })}/finish`)
+        }
+      }
+      const writing = Promise.all([write(), write()]).finally(() => {
+        isWriting = false
+      })
+      const wrong: unknown[] = []
+      const read = async (url: string) => {
+        while (isWriting) {
+          const { body } = await get(`${url}&limit=500&count=true`)
+          if (body.total !== body.items.length) wrong.push([url, body.total, body.items.length])
+        }
+      }
+      const files = `/raw_data_files?executed_obs_unit_id=${unit}`
+      const running = '/executed_obs_units?obs_unit_id=2&status=running'
+      await Promise.all([writing, read(files), read(files), read(running)])
+      expect(wrong).toEqual([])
+    })
+
+    it('P6: the total is told for every page, an empty one too, over pending inserts, changes and deletes', async () => {
+      const unit = await start()
+      const file = (name: string) => ({ executed_obs_unit_id: unit, name, size_bytes: 1 })
+      const bulk = async (names: readonly string[]) =>
+        (await post('/raw_data_files/bulk', { files: names.map(file) })).body.ids as readonly string[]
+      const [deleted = '', changed = ''] = await bulk(['a', 'b', 'c', 'd'])
+      await untilOnReplica(unit, 4)
+      sites.link.cut()
+      await bulk(['e', 'f'])
+      const write = observatory.site.transaction()
+      write.delete('raw_data_file', { id: deleted })
+      write.update('raw_data_file', { id: changed }, { size_bytes: 2 })
+      await observatory.site.append(write)
+
+      const list = async (more: string) =>
+        (await get(`/raw_data_files?executed_obs_unit_id=${unit}&sort=-name&limit=2&count=true${more}`)).body
+      const names = ({ items }: TestAnswer['body']) => items.map(({ name }) => name).join('')
+      const first = await list('&size_bytes=1')
+      expect([names(first), first.total]).toEqual(['fe', 4])
+      expect(first.items[0]).toMatchObject({ transaction_state: 'buffered' })
+      const second = await list(`&size_bytes=1&cursor=${String(first.next_cursor)}`)
+      expect([names(second), second.total, second.next_cursor]).toEqual(['dc', 4, null])
+      // Everything that matches stands before the cursor.
+      const behind = await list(`&name.gte=e&cursor=${String(first.next_cursor)}`)
+      expect(behind).toEqual({ items: [], next_cursor: null, total: 2 })
+      const all = await list('&size_bytes.lte=2')
+      expect([names(all), all.total]).toEqual(['fe', 5])
+      expect(await list('&name=none')).toEqual({ items: [], next_cursor: null, total: 0 })
     })
 
     it('P6: pages over texts too long for a URL, pending or not', async () => {
