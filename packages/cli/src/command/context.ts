@@ -14,13 +14,21 @@ export interface CommandContext {
   readonly setExitCode: (code: number) => void
 }
 
+/** What a shell shows for a program that SIGPIPE ended; Node ignores that signal and gets EPIPE instead. */
+const readerGoneExitCode = 128 + 13
+
 /**
  * The context of this process. Only a command that runs until it is stopped asks for the stop signal: the others
  * end at once on Ctrl-C, as any program does. Signals after the first are ignored, because npm and the terminal
- * both send one and the clean-up has deadlines of its own.
+ * both send one and the clean-up has deadlines of its own. When the reader of stdout or stderr is gone (`| head`), a
+ * command that asked for the signal is stopped by it and any other ends at once, both without a word.
  */
 export function processContext(): CommandContext {
   let controller: AbortController | undefined
+  onReaderGone(() => {
+    if (controller) controller.abort('SIGPIPE')
+    else process.exit(readerGoneExitCode)
+  })
   return {
     env: process.env,
     cwd: process.cwd(),
@@ -38,5 +46,14 @@ export function processContext(): CommandContext {
     setExitCode: (code) => {
       process.exitCode = code
     },
+  }
+}
+
+function onReaderGone(end: () => void): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      end()
+    })
   }
 }
