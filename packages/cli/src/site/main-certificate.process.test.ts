@@ -68,3 +68,25 @@ describeWhenFound('a main whose certificate nobody vouches for', findOpenssl, ()
     })
   })
 })
+
+it('P9: a main without encryption is told apart from one that does not answer', async () => {
+  const plain = createServer((socket) => {
+    socket.on('error', () => undefined)
+    // PostgreSQL's answer to a request for encryption when it has none.
+    socket.once('data', () => socket.write('N'))
+  }).listen(0, '127.0.0.1')
+  await once(plain, 'listening')
+  try {
+    const { port } = plain.address() as { readonly port: number }
+    const env = { MAIN_DB_HOST: '127.0.0.1', MAIN_DB_PORT: String(port), MAIN_DB_SSLMODE: 'verify-full' }
+    await expect(
+      withMain({ ...processContext(), cwd: tmpdir(), env }, () => Promise.resolve()),
+    ).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining('does not encrypt'),
+      hint: expect.stringContaining('MAIN_DB_SSLMODE'),
+    })
+  } finally {
+    plain.close()
+  }
+})

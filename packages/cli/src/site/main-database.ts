@@ -71,13 +71,19 @@ function connectionError({ host, port, user, database }: SiteDatabase, cause: un
   const isRefusal = cause instanceof DatabaseError && /^(28|3D)/.test(cause.code ?? '')
   if (isRefusal) {
     return new OutpostError('config_invalid', `Main refuses the connection ${place}: ${reason}.`, {
-      hint: 'Check MAIN_DB_USER, MAIN_DB_PASSWORD and MAIN_DB_NAME.',
+      hint: 'Check MAIN_DB_USER, MAIN_DB_PASSWORD and MAIN_DB_NAME, and MAIN_DB_SSLMODE where main takes only encrypted connections.',
       cause,
     })
   }
   if (isCertificateError(cause)) {
     return new OutpostError('config_invalid', `Main's certificate at ${place} is not accepted: ${reason}.`, {
       hint: 'Give its authority in NODE_EXTRA_CA_CERTS and its own name in MAIN_DB_HOST; MAIN_DB_SSLMODE=require encrypts without checking.',
+      cause,
+    })
+  }
+  if (reason.startsWith('The server does not support SSL connections')) {
+    return new OutpostError('config_invalid', `Main at ${place} does not encrypt: ${reason}.`, {
+      hint: 'Give main a certificate and `ssl = on`, or set MAIN_DB_SSLMODE=disable where the way to main is safe.',
       cause,
     })
   }

@@ -61,6 +61,13 @@ export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
   return {
     code: 'configuration',
     message: `Main refuses the site: ${messageOf(error)}`,
-    hint: 'Check user and password of the site, the certificate of main, and the grants: `outpost site grant` (in a program `grantSite`).',
+    hint: hasNoEncryption(error)
+      ? 'MAIN_DB_SSLMODE (in a program `main.ssl`) asks for an encrypted connection: give main a certificate and `ssl = on`, or set it to `disable` where the way to main is safe.'
+      : 'Check user and password of the site, MAIN_DB_SSLMODE and the certificate of main, and the grants: `outpost site grant` (in a program `grantSite`).',
   }
+}
+
+/** Whether main takes connections only without encryption, and the settings ask for it: the driver's own words. */
+function hasNoEncryption(error: unknown): boolean {
+  return messageOf(error).startsWith('The server does not support SSL connections')
 }
