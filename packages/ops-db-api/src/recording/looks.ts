@@ -1,4 +1,4 @@
-import { type Clock, classify, isOutpostError, type Site, systemClock } from 'outpost'
+import { type Clock, isOutpostError, type Site, systemClock } from 'outpost'
 import { isDatabaseError, isSocketError } from 'outpost/fastify'
 import { GatheredLook } from './gathered-look.ts'
 
@@ -86,9 +86,11 @@ export class Looks {
   }
 }
 
-/** True for an error that says nothing about the data: the database is away, slow, busy or refuses the site. */
+/**
+ * True for an error that says nothing about the data: the database is away, slow, busy or refuses the site, or the
+ * look itself no longer fits main's tables. Recording goes on then (P2), and main decides.
+ */
 function isUnavailable(error: unknown): boolean {
   if (isOutpostError(error)) return error.status === 503 || error.status === 504
-  if (isSocketError(error)) return true
-  return isDatabaseError(error) && classify(error) !== 'deterministic'
+  return isSocketError(error) || isDatabaseError(error)
 }

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Coverage, MergedRead, NodeExecutor, Overlay } from '../overlay/overlay.ts'
+import type { CatalogRepair } from './catalog-repair.ts'
 import type { NodeName, NodePool } from './node-pool.ts'
 import type { ReadAnswer } from './site-api.ts'
 
@@ -16,6 +17,8 @@ export interface MergedReadsOptions {
   readonly lineage: () => string | undefined
   /** Puts everything retained over the nodes again (see `PutBack`). */
   readonly putBack: () => Promise<void>
+  /** Looks whether a failed statement was made for tables that have another form by now. */
+  readonly repair: Pick<CatalogRepair, 'version' | 'isOutdated'>
   /** Told when a node was found without the lineage row; the confirmer looks into it. */
   readonly onUncovered: (node: NodeName, what: 'lineage' | 'floor') => void
 }
@@ -142,6 +145,8 @@ export class MergedReads {
     insists: boolean,
   ): Promise<MergedRead> {
     const usesNames = !this.#withoutNames.has(node.name)
+    const { repair } = this.#options
+    const { version } = repair
     try {
       return await node.run(
         timeoutMs,
@@ -149,8 +154,9 @@ export class MergedReads {
         { insists },
       )
     } catch (error) {
-      if (!usesNames || !nameErrors.has((error as { code?: unknown }).code)) throw error
-      this.#withoutNames.add(node.name)
+      const isUnnamed = usesNames && nameErrors.has((error as { code?: unknown }).code)
+      if (isUnnamed) this.#withoutNames.add(node.name)
+      else if (!(await repair.isOutdated(error, version, node))) throw error
       return await this.#ask(node, sql, values, timeoutMs, coverage, insists)
     }
   }

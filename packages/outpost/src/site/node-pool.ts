@@ -164,10 +164,14 @@ function isNodeFailure(error: unknown): boolean {
   return error instanceof pg.DatabaseError ? isNodeGone(error) : classify(error) === 'connectivity'
 }
 
-/** The server itself is going away or starting (57P0x), or the connection broke (08). */
+/**
+ * The server itself is going away or starting (57P0x), or the connection broke (08). A hot standby refuses everything
+ * (0A000) in a session whose default is SERIALIZABLE (E7): such a session would fail for ever, and a new one may not.
+ */
 function isNodeGone(error: pg.DatabaseError): boolean {
   const code = error.code ?? ''
-  return code.startsWith('57P') || code.startsWith('08')
+  const isSerializable = code === '0A000' && /serializable/i.test(error.message)
+  return code.startsWith('57P') || code.startsWith('08') || isSerializable
 }
 
 class DeadlineError extends OutpostError {

@@ -3,6 +3,7 @@ import type { Applier } from '../applier/applier.ts'
 import type { ApplierAlarm, LineageNews } from '../applier/applier-options.ts'
 import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
+import { CatalogRepair } from './catalog-repair.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
 import { KnownLineage } from './known-lineage.ts'
 import { MergedReads } from './merged-reads.ts'
@@ -144,7 +145,7 @@ export class SiteEngine {
   }
 
   #makeReads(): MergedReads {
-    const { settings, journal, overlay, main, replica } = this.#parts
+    const { settings, journal, overlay, main, replica, catalog, clock } = this.#parts
     return new MergedReads({
       siteName: settings.name,
       journal,
@@ -153,6 +154,7 @@ export class SiteEngine {
       replica,
       ...this.#ledgerView(),
       putBack: () => this.#putBack.all(),
+      repair: new CatalogRepair(catalog, clock),
       onUncovered: () => this.#confirmer.wake(),
     })
   }

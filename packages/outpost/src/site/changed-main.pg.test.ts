@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Cluster, type Link, startLink, untilCaughtUp } from '@outpost/lab'
+import { describeEachPostgres, startTestCluster, waitFor } from '@outpost/lab/testing'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { migrate } from '../ledger/migrate.ts'
+import { outpostMigrations } from '../ledger/migration.ts'
+import { openSite } from './open-site.ts'
+import type { Site } from './site-api.ts'
+
+describeEachPostgres('a main that somebody changes under way', (pg) => {
+  let cluster: Cluster
+  let link: Link
+  let folder: string
+  let site: Site
+
+  beforeEach(async () => {
+    link = await startLink({ forwards: {} })
+    // The replica follows past the link, so that it has a change of main's while the site's writes wait.
+    cluster = await startTestCluster(pg)
+    const { host, port } = cluster.primary
+    const main = await link.forward('main', { host, port })
+    await cluster.primary.query('CREATE TABLE note (id integer PRIMARY KEY, text text NOT NULL)')
+    await cluster.primary.query('CREATE ROLE reader LOGIN SUPERUSER')
+    const client = await cluster.primary.connect()
+    await migrate(client, [outpostMigrations])
+    await client.end()
+    await untilCaughtUp(cluster.standby, cluster.primary)
+    folder = await mkdtemp(join(tmpdir(), 'outpost-changed-'))
+    const database = 'postgres'
+    site = await openSite({
+      name: 'observatory',
+      type: 'secondary',
+      main: { ...main, user: 'postgres', database },
+      local: { host: cluster.standby.host, port: cluster.standby.port, user: 'reader', database },
+      journalPath: folder,
+      secretKey: 'a secret of some length',
+      idleIntervalMs: 100,
+    })
+  })
+  afterEach(async () => {
+    await site.stop()
+    await cluster.stop()
+    await link.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  const record = async (id: number) => {
+    const write = site.transaction()
+    write.insert('note', { id, text: `note ${id}` })
+    return await site.append(write)
+  }
+  const notes = () => site.read<{ id: number }>('SELECT * FROM note ORDER BY id')
+  const onMain = async (sql: string) => {
+    await cluster.primary.query(sql)
+    await untilCaughtUp(cluster.standby, cluster.primary)
+  }
+
+  it('P6: reads on after a column was added, with rows pending that know nothing of it', async () => {
+    const first = await record(1)
+    await first.replicated()
+    link.cut()
+    await record(2)
+    // Often enough that the statement is kept by name.
+    for (let round = 0; round < 3; round += 1) expect((await notes()).rows).toHaveLength(2)
+    await onMain('ALTER TABLE note ADD COLUMN weight integer')
+    const { rows, servedBy } = await notes()
+    expect({ ids: rows.map(({ id }) => id), servedBy }).toEqual({ ids: [1, 2], servedBy: 'replica' })
+    expect(rows[0]).toHaveProperty('weight')
+    link.restore()
+    await (await record(3)).replicated()
+    expect((await notes()).rows).toHaveLength(3)
+  })
+
+  it('E7: comes back from sessions that a hot standby refuses everything', async () => {
+    await (await record(1)).replicated()
+    await onMain(`ALTER ROLE reader SET default_transaction_isolation = 'serializable'`)
+    await cluster.standby.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'reader'`,
+    )
+    await waitFor(async () => (await notes()).servedBy === 'main', { what: 'a read that main serves' })
+    await onMain('ALTER ROLE reader RESET default_transaction_isolation')
+    await waitFor(async () => (await notes()).servedBy === 'replica', {
+      what: 'a read that the replica serves',
+    })
+    await (await record(2)).replicated()
+    await waitFor(async () => (await site.health()).status === 'healthy', { what: 'health' })
+  })
+})
