@@ -69,12 +69,11 @@ class PgMainSession implements MainSession {
 
   async hello(request: HelloRequest): Promise<HelloAnswer> {
     const { site, epoch, earlier, remembered } = request
-    const rows = await this.#query('SELECT outpost.hello($1, $2, $3::uuid[], $4) AS answer', [
-      site,
-      epoch,
-      earlier,
-      remembered ?? null,
-    ])
+    const rows = await this.#query(
+      'greeting main',
+      'SELECT outpost.hello($1, $2, $3::uuid[], $4) AS answer',
+      [site, epoch, earlier, remembered ?? null],
+    )
     return readHelloAnswer(rows[0]!.answer)
   }
 
@@ -84,6 +83,7 @@ class PgMainSession implements MainSession {
     const deadlineMs = callDeadlineMs(bytes, call.transactions.length, this.#link.current)
     const startedMs = this.#options.clock.monotonicMs()
     const rows = await this.#query(
+      'applying transactions',
       'CALL outpost.apply($1, $2, $3, $4, $5, $6, $7, NULL)',
       [
         call.site,
@@ -103,6 +103,7 @@ class PgMainSession implements MainSession {
 
   async islands(site: string, epochs: readonly Epoch[], from: Seq, to: Seq): Promise<readonly Island[]> {
     const rows = await this.#query(
+      'comparing the ledger',
       'SELECT epoch, from_seq, to_seq FROM outpost.islands($1, $2::uuid[], $3, $4)',
       [site, epochs, from, to],
       12 * this.#queryTimeoutMs,
@@ -116,6 +117,7 @@ class PgMainSession implements MainSession {
 
   async idsInLedger(site: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
     const rows = await this.#query(
+      'looking for transactions in the ledger',
       'SELECT transaction_id FROM outpost.ledger WHERE site = $1 AND transaction_id = ANY ($2::uuid[])',
       [site, ids],
     )
@@ -124,6 +126,7 @@ class PgMainSession implements MainSession {
 
   async beat(site: string, lineage: string, told: LedgerPlace | undefined): Promise<Beat> {
     const rows = await this.#query(
+      'asking main for its position',
       'SELECT at::text, lsn::text, timeline, is_current FROM outpost.beat($1, $2, $3, $4)',
       [site, lineage, told?.epoch ?? null, told?.seq ?? null],
     )
@@ -137,7 +140,7 @@ class PgMainSession implements MainSession {
     term: number,
     drops: readonly { readonly epoch: Epoch; readonly through: Seq }[],
   ): Promise<boolean> {
-    const rows = await this.#query('SELECT outpost.prune($1, $2, $3, $4) AS is_done', [
+    const rows = await this.#query('pruning the ledger', 'SELECT outpost.prune($1, $2, $3, $4) AS is_done', [
       site,
       epoch,
       term,
@@ -147,12 +150,12 @@ class PgMainSession implements MainSession {
   }
 
   async forgetAnswers(): Promise<boolean> {
-    const rows = await this.#query('SELECT outpost.forget_answers() AS is_done', [])
+    const rows = await this.#query('forgetting old answers', 'SELECT outpost.forget_answers() AS is_done', [])
     return rows[0]!.is_done === true
   }
 
   async releaseAttempts(): Promise<void> {
-    await this.#query('SELECT outpost.release_attempts()', [])
+    await this.#query('releasing attempts', 'SELECT outpost.release_attempts()', [])
   }
 
   async close(): Promise<void> {
@@ -169,12 +172,14 @@ class PgMainSession implements MainSession {
     return this.#options.queryTimeoutMs ?? 10_000
   }
 
+  /** `step` is what a person reads when no answer comes. */
   async #query(
+    step: string,
     text: string,
     values: readonly unknown[],
     timeoutMs = this.#queryTimeoutMs,
   ): Promise<readonly Row[]> {
-    const answer = await this.#within(timeoutMs, shortened(text), this.#client.query(text, [...values]))
+    const answer = await this.#within(timeoutMs, step, this.#client.query(text, [...values]))
     return answer.rows as readonly Row[]
   }
 
@@ -201,9 +206,4 @@ class PgMainSession implements MainSession {
       done.abort()
     }
   }
-}
-
-/** Enough of a statement to know it by. */
-function shortened(text: string): string {
-  return text.length <= 40 ? text : `${text.slice(0, 39).trimEnd()}…`
 }

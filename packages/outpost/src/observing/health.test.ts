@@ -60,7 +60,7 @@ describe('judgeHealth', () => {
 
   it('shows the age of the last proof of contact, also before it is too old', () => {
     expect(judgeHealth(well)).toMatchObject({ database: 'connected', main_contact_age_seconds: 0.3 })
-    const silent = judgeHealth({ ...well, main: { ...well.main, silentMs: 8_000 } })
+    const silent = judgeHealth({ ...well, main: { ...well.main, silentMs: 8_012.345 } })
     expect(silent).toMatchObject({ database: 'unreachable', main_contact_age_seconds: 8 })
     expect(silent.problems[0]?.message).toContain('nothing has come for 8 s')
     const never = judgeHealth({ ...well, main: { ...well.main, isConnected: false, silentMs: undefined } })

@@ -70,7 +70,8 @@ export function judgeHealth(facts: HealthFacts): Health {
   return {
     status: canRecord ? (problems.length === 0 ? 'healthy' : 'degraded') : 'unhealthy',
     database: isInContact(facts.main) ? 'connected' : 'unreachable',
-    main_contact_age_seconds: facts.main.silentMs === undefined ? null : facts.main.silentMs / 1000,
+    main_contact_age_seconds:
+      facts.main.silentMs === undefined ? null : Math.round(facts.main.silentMs / 100) / 10,
     redis: 'unused',
     replica: facts.replica,
     can_record: canRecord,
