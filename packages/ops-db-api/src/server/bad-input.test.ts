@@ -245,6 +245,18 @@ describe('P9: bad input gets a problem document and never reaches the site', () 
     )
   })
 
+  it('a body whose type is not told, as of `curl -d`: the detail says which is wanted', async () => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await call('POST', start, { obs_unit_id: 1 }, form)
+    expect(answer.json().detail).toContain('Content-Type: application/json')
+  })
+
+  it('a status that there is none of: the detail names those that there are', async () => {
+    const answer = await call('PUT', `/executed_obs_units/${id}/status`, { status: 'bogus' })
+    expectProblem(answer, 422, 'invalid_value')
+    expect(answer.json().detail).toMatch(/^\/status: is not one of .*running, .*completed/)
+  })
+
   it('an Idempotency-Key that is too long', async () => {
     const answer = await call(
       'POST',

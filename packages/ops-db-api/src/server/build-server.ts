@@ -15,6 +15,7 @@ import { transferOverviewRoute } from '../resources/transfer-overview.ts'
 import { installBodyValidation } from './body-validation.ts'
 import { installGracefulClose } from './graceful-close.ts'
 import { installOpenApi } from './open-api.ts'
+import { installTokenCheck } from './token-check.ts'
 
 export interface ServerOptions {
   readonly site: Site
@@ -49,6 +50,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   })
   installGracefulClose(app)
   installAuthentication(app, tokens)
+  installTokenCheck(app, site)
   installBodyValidation(app)
   await installOpenApi(app)
   await app.register(outpostPlugin, { site })

@@ -160,6 +160,23 @@ describeEachPostgres('the service at two sites', (version) => {
   })
 
   describe('checks on the overlaid replica', () => {
+    it('N21: a token that was changed, with a write too, of which nothing is recorded', async () => {
+      const written = await post('/executed_obs_units/start', { obs_unit_id: 1 })
+      const token = String(written.body.token)
+      const changed = { 'outpost-token': `${token.slice(0, -6)}AAAAAA` }
+      const { length } = await observatory.site.transactions({ limit: 1_000 })
+      for (const refused of [
+        await post('/executed_obs_units/start', { obs_unit_id: 1 }, changed),
+        await put(`/executed_obs_units/${String(written.body.id)}/finish`, {}, changed),
+        await get('/executed_obs_units', changed),
+      ]) {
+        expect(refused).toMatchObject({ status: 400, body: { code: 'token_invalid' } })
+      }
+      expect(await observatory.site.transactions({ limit: 1_000 })).toHaveLength(length)
+      const finish = `/executed_obs_units/${String(written.body.id)}/finish`
+      expect(await put(finish, {}, { 'outpost-token': token })).toMatchObject({ status: 200 })
+    })
+
     it('P9: an unknown unit', async () => {
       const answer = await post('/executed_obs_units/start', { obs_unit_id: 999_999 })
       expect(answer).toMatchObject({ status: 422, body: { code: 'unknown_obs_unit' } })

@@ -51,7 +51,9 @@ function frameworkProblem(error: unknown): ProblemAnswer | undefined {
   }
   if (Array.isArray(validation)) return answer(validationProblem(validation))
   if (typeof code === 'string' && frameworkCodes[code] !== undefined) {
-    return answer(problemOf(frameworkCodes[code], error.message))
+    const wanted =
+      code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' ? '; wanted is Content-Type: application/json' : ''
+    return answer(problemOf(frameworkCodes[code], `${error.message}${wanted}`))
   }
   if (error instanceof SyntaxError && statusCode === 400) {
     return answer(problemOf('malformed_json', 'The body is not valid JSON.'))

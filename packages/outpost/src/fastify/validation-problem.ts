@@ -48,6 +48,9 @@ function itemsOf(finding: ValidationFinding): Item[] {
 }
 
 function describe({ keyword, params, message }: ValidationFinding): string {
+  const allowed = params?.allowedValues
+  if (keyword === 'enum' && Array.isArray(allowed))
+    return `is not one of ${allowed.slice(0, maxItems).map(String).join(', ')}`
   if (keyword === 'const' || keyword === 'enum' || keyword === 'anyOf')
     return 'is not one of the allowed values'
   if (keyword === 'format') return `must be a ${String(params?.format)}`

@@ -174,6 +174,10 @@ export class RunningSite implements Site {
     this.#engine.applier.resume()
   }
 
+  checkToken(token: string): void {
+    this.#tokens.read(token)
+  }
+
   async transactionById(id: TransactionId): Promise<TransactionView | undefined> {
     const { journal } = this.#parts
     const record = await journal.findById(id)

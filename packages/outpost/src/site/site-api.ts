@@ -208,6 +208,8 @@ export interface Site {
    * `nothing_to_resume`.
    */
   resumeApplying(): Promise<void>
+  /** Whether a token is one that a site with this secret made; it waits for nothing. Error: `token_invalid`. */
+  checkToken(token: string): void
   transactionById(id: TransactionId): Promise<TransactionView | undefined>
   transactions(options?: {
     readonly state?: TransactionState
