@@ -54,11 +54,11 @@ export class JournalSource implements TransactionSource {
 
 /** The folder came from the command line, not from the settings. */
 function noJournal(error: unknown): unknown {
-  if (!isOutpostError(error, 'config_invalid') || isDenial(error)) return error
-  return new OutpostError(error.code, error.message, {
-    hint: 'Give --journal the folder that the site has as JOURNAL_PATH.',
-    cause: error,
-  })
+  if (!isOutpostError(error, 'config_invalid')) return error
+  const hint = isDenial(error)
+    ? `--journal names a folder that this user may not use. ${error.hint}`
+    : 'Give --journal the folder that the site has as JOURNAL_PATH.'
+  return new OutpostError(error.code, error.message, { hint, cause: error })
 }
 
 function isDenial({ cause }: OutpostError): boolean {
