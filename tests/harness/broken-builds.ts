@@ -26,6 +26,8 @@ export function answersEarly(journal: Journal): Journal {
       }, 100)
       return Promise.resolve(record)
     },
+    // What was answered and is not there yet is asked for all the same.
+    status: (seq) => (seq > journal.lastSeq ? { state: 'buffered' } : journal.status(seq)),
   })
 }
 
