@@ -12,10 +12,12 @@ const packageFolder = join(root, 'packages/outpost')
 /** What a user writes who has installed `outpost` and `pg` and nothing else. */
 const consumer = `
 import { compareLsn, OutpostError, parseLsn } from 'outpost'
+import { openRedisJournal, type RedisJournalOptions } from 'outpost/journal-redis'
 import { migrate, outpostMigrations } from 'outpost/migrate'
 import { openSite, type Receipt, type Site, type SiteOptions } from 'outpost/site'
 
 export const order: number = compareLsn(parseLsn('0/9000000'), parseLsn('0/10000000'))
+export const shared = (options: RedisJournalOptions) => openRedisJournal(options)
 export const install = [migrate, outpostMigrations, OutpostError] as const
 export async function record(options: SiteOptions): Promise<Receipt> {
   const site: Site = await openSite(options)
@@ -39,7 +41,7 @@ const consumerConfig = {
   files: ['consumer.ts'],
 }
 
-/** The package as npm would publish it, installed by somebody who has neither lmdb nor fastify. */
+/** The package as npm would publish it, installed by somebody who has neither lmdb nor redis nor fastify. */
 describe('the packed tarball, installed alone', () => {
   let folder: string
   let packed: readonly string[]
@@ -69,17 +71,21 @@ describe('the packed tarball, installed alone', () => {
     expect(packed.filter((path) => strays.test(path))).toEqual([])
   })
 
-  it('brings neither lmdb nor fastify', async () => {
+  it('brings neither lmdb nor redis nor fastify', async () => {
     const modules = await readdir(join(folder, 'node_modules'))
     expect(modules).toEqual(expect.arrayContaining(['outpost', 'pg', 'libpg-query']))
     expect(modules).not.toContain('lmdb')
+    expect(modules).not.toContain('redis')
     expect(modules).not.toContain('fastify')
   })
 
-  it.each(['outpost', 'outpost/migrate', 'outpost/site', 'outpost/fastify'])('imports %s', async (entry) => {
-    const code = `process.stdout.write(String(Object.keys(await import('${entry}')).length > 0))`
-    expect(await evaluate(code)).toEqual({ code: 0, stdout: 'true', stderr: '' })
-  })
+  it.each(['outpost', 'outpost/migrate', 'outpost/site', 'outpost/journal-redis', 'outpost/fastify'])(
+    'imports %s',
+    async (entry) => {
+      const code = `process.stdout.write(String(Object.keys(await import('${entry}')).length > 0))`
+      expect(await evaluate(code)).toEqual({ code: 0, stdout: 'true', stderr: '' })
+    },
+  )
 
   it('says what to install when a journal is opened without lmdb', async () => {
     const ran = await evaluate(`
@@ -90,6 +96,19 @@ describe('the packed tarball, installed alone', () => {
     expect(JSON.parse(ran.stdout)).toEqual({
       code: 'config_invalid',
       hint: expect.stringContaining('npm install lmdb') as string,
+    })
+  })
+
+  it('says what to install when a journal is opened without redis', async () => {
+    const ran = await evaluate(`
+      const { openRedisJournal } = await import('outpost/journal-redis')
+      const place = { host: '127.0.0.1', port: 6379, site: 'observatory' }
+      const error = await openRedisJournal(place).catch((error) => error)
+      process.stdout.write(JSON.stringify({ code: error.code, hint: error.hint }))`)
+    expect(ran.stderr).toBe('')
+    expect(JSON.parse(ran.stdout)).toEqual({
+      code: 'config_invalid',
+      hint: expect.stringContaining('npm install redis') as string,
     })
   })
 

@@ -79,7 +79,7 @@ export const clientRules: readonly Rule[] = [
       },
       {
         ensures: 'an answer is kept seven days past the drop',
-        file: `${outpost}/journal/lmdb/kept-answers.ts`,
+        file: `${outpost}/journal/idempotent-hit.ts`,
         find: '7 * 24 * 60 * 60 * 1000',
         replace: '24 * 60 * 60 * 1000',
         test: { ...conformance, title: 'N22: an answer is kept 7 days past the drop' },

@@ -103,7 +103,7 @@ export const identityRules: readonly Rule[] = [
     guards: [
       {
         ensures: 'the record says which transaction it replaces',
-        file: `${outpost}/journal/lmdb/record-codec.ts`,
+        file: `${outpost}/journal/record-codec.ts`,
         find: '  if (draft.replaces !== undefined) record.replaces = draft.replaces\n',
         replace: '',
         test: {

@@ -4,6 +4,7 @@ import { findPgbouncer } from './pgbouncer.ts'
 import { findPostgres, type PostgresBinaries, type PostgresMajor } from './postgres/binaries.ts'
 import { type Cluster, type ClusterOptions, startCluster } from './postgres/cluster.ts'
 import { PostgresServer, type ServerOptions } from './postgres/server.ts'
+import { findRedis, type RedisOptions, RedisServer } from './redis.ts'
 
 export { type FreshDatabase, freshDatabase } from './postgres/fresh-database.ts'
 export { type WaitOptions, waitFor } from './process/wait-for.ts'
@@ -51,6 +52,11 @@ export function describeEachPostgresWithPgbouncer(
   describeWhenFound(`${title} through pgbouncer`, findPgbouncer, () => describeEachPostgres(title, block))
 }
 
+/** Runs a block of tests on a real redis-server of its own; see {@link describeWhenFound}. */
+export function describeRedis(title: string, block: () => void): void {
+  describeWhenFound(title, findRedis, block)
+}
+
 /** Starts a cluster of the version under test; the caller stops it. */
 export function startTestCluster(
   pg: PostgresUnderTest,
@@ -82,6 +88,16 @@ export function useServer(
     server = await PostgresServer.create({ ...options, binaries: pg.binaries })
     await server.init()
     await server.start()
+  })
+  afterAll(async () => server?.destroy())
+  return () => server!
+}
+
+/** A redis-server for the tests of the surrounding block: started before the first, destroyed after the last. */
+export function useRedis(options: RedisOptions = {}): () => RedisServer {
+  let server: RedisServer | undefined
+  beforeAll(async () => {
+    server = await RedisServer.start(options)
   })
   afterAll(async () => server?.destroy())
   return () => server!

@@ -118,6 +118,24 @@ export const errorCodes = {
     'A record inside the journal cannot be read.',
     'Keep the folder, restore it from a copy or ask for help: nothing was changed.',
   ),
+  journal_unavailable: entry(
+    503,
+    3,
+    'The store that keeps the journal does not answer: nothing can be recorded, and reads cannot be vouched for.',
+    'Send the request again, a write with the same Idempotency-Key: whether it was stored may be unknown. Start Redis when it lasts.',
+  ),
+  journal_overtaken: entry(
+    503,
+    1,
+    'Another process of the site has recorded something on the same rows since they were checked.',
+    'Check again and append again; the site does so by itself.',
+  ),
+  not_leading: entry(
+    503,
+    1,
+    'Another process of the site drains the journal.',
+    'Send the command to that process, or wait: it takes over when that one ends.',
+  ),
   idempotency_conflict: entry(
     422,
     2,

@@ -61,6 +61,29 @@ export interface JournalStatistics {
   readonly counts: Readonly<Record<TransactionState, number>>
 }
 
+/** Under which an append is stored. */
+export interface AppendCondition {
+  /**
+   * The newest seq that was folded before the transaction was checked. Where several processes share the journal, the
+   * append fails with `journal_overtaken` when a later record writes what this one writes or refers to (N22).
+   */
+  readonly checkedThrough?: Seq
+}
+
+/** What there is beside where several processes of a site share one journal. One at a time leads. */
+export interface JournalSharing {
+  /** Whether this process drains the journal and writes statuses, facts and epochs; others get `not_leading`. */
+  readonly isLeading: boolean
+  /** Whether the store answers at this moment. */
+  readonly isConnected: boolean
+  onLead(listener: (isLeading: boolean) => void): () => void
+  /**
+   * Called with the changes of status that other processes made, in their order and after the records they speak of.
+   * `catchUp` resolves only after it has; what it throws is given again then.
+   */
+  onStatus(listener: (changes: readonly StatusChange[]) => void | Promise<void>): () => void
+}
+
 /**
  * A site's durable, ordered log of transactions.
  *
@@ -73,11 +96,14 @@ export interface Journal {
   readonly epochs: readonly EpochRange[]
   /** What is promised of an acknowledged write: `full`, or `relaxed` with what may be lost. */
   readonly durability: 'full' | 'relaxed'
+  /** Undefined for a journal that one process has to itself. */
+  readonly sharing?: JournalSharing
   /**
    * Durably appends in call order; concurrent calls share one sync. Listeners of {@link onDurable} have run when
-   * it resolves. Errors: `journal_full`, `journal_failed` (final: no later append succeeds), `site_stopped`.
+   * it resolves. Errors: `journal_full`, `journal_failed` (final: no later append succeeds), `site_stopped`; of a
+   * shared journal also `journal_unavailable` and `journal_overtaken`.
    */
-  append(draft: TransactionDraft): Promise<TransactionRecord>
+  append(draft: TransactionDraft, condition?: AppendCondition): Promise<TransactionRecord>
   /** Called in seq order, synchronously, once the records are durable and before their appends resolve. */
   onDurable(listener: (records: readonly TransactionRecord[]) => void): () => void
   /** N23: with several processes on one journal, folds what others appended; at once when there is one. */

@@ -1,6 +1,6 @@
 import type { TransactionDraft, TransactionRecord } from '../../transaction/transaction.ts'
+import { encodeDraft } from '../record-codec.ts'
 import { BlockBuilder } from './block.ts'
-import { encodeDraft } from './record-codec.ts'
 import { hashIdempotency, hashText } from './text-hash.ts'
 
 /** One append that waits for its group. */

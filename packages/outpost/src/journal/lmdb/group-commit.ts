@@ -1,13 +1,13 @@
 import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Seq, TransactionDraft, TransactionRecord } from '../../transaction/transaction.ts'
+import { epochOf } from '../epoch-table.ts'
+import { recordOf } from '../record-codec.ts'
+import type { StatusStore } from '../status-store.ts'
 import { commit } from './commit.ts'
 import { CommitGroup } from './commit-group.ts'
 import type { Environment } from './environment.ts'
-import { epochOf } from './epoch-table.ts'
 import { writeError } from './lmdb-error.ts'
-import { recordOf } from './record-codec.ts'
 import type { RecordStore } from './record-store.ts'
-import type { StatusStore } from './status-store.ts'
 
 /** Bytes that may wait for the disk; beyond them an append is refused instead of filling memory. */
 const maxWaitingBytes = 256 * 2 ** 20

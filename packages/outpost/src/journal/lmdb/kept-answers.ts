@@ -1,21 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { TransactionRecord } from '../../transaction/transaction.ts'
+import { hitOf, keptAnswerMs } from '../idempotent-hit.ts'
 import type { IdempotentHit } from '../journal.ts'
 import type { Environment } from './environment.ts'
 
-/** N22: how long an answer outlives its dropped transaction. */
-const keptAnswerMs = 7 * 24 * 60 * 60 * 1000
 /** Answers that one call removes at most; the next call goes on. */
 const expiredPerCall = 10_000
-
-/** What a retry with this record's Idempotency-Key is told. A transaction without a stored answer has an empty one. */
-export function hitOf(record: TransactionRecord): IdempotentHit {
-  return {
-    transactionId: record.id,
-    requestDigest: record.idempotency?.requestDigest ?? '',
-    answer: record.answer ?? { status: 200, body: null },
-  }
-}
 
 /** The answers of dropped transactions. Writes become part of the LMDB transaction of the present turn. */
 export class KeptAnswers {

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock/clock.ts'
 import { OutpostError } from '../../errors/outpost-error.ts'
 import { type TransactionState, transactionStates } from '../../transaction/state.ts'
 import type { Seq, TransactionId, TransactionRecord } from '../../transaction/transaction.ts'
+import { hitOf } from '../idempotent-hit.ts'
 import type {
   EpochRange,
   IdempotentHit,
@@ -9,10 +10,10 @@ import type {
   JournalStatistics,
   TransactionStatus,
 } from '../journal.ts'
+import type { StatusStore } from '../status-store.ts'
 import type { Environment } from './environment.ts'
-import { hitOf, KeptAnswers } from './kept-answers.ts'
+import { KeptAnswers } from './kept-answers.ts'
 import type { RecordStore } from './record-store.ts'
-import type { StatusStore } from './status-store.ts'
 
 const defaultChunkBytes = 4 * 2 ** 20
 

@@ -1,11 +1,11 @@
 import type { Database } from 'lmdb'
 import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Idempotency, Seq, TransactionId, TransactionRecord } from '../../transaction/transaction.ts'
+import { epochOf } from '../epoch-table.ts'
 import type { EpochRange } from '../journal.ts'
+import { decodeRecord } from '../record-codec.ts'
 import { type BlockRow, BlockView } from './block.ts'
-import { epochOf } from './epoch-table.ts'
 import { HashIndex } from './hash-index.ts'
-import { decodeRecord } from './record-codec.ts'
 import { SeqDirectory } from './seq-directory.ts'
 import { hashIdempotency, hashText } from './text-hash.ts'
 

@@ -2,11 +2,11 @@ import { OutpostError } from '../../errors/outpost-error.ts'
 import { isPending } from '../../transaction/state.ts'
 import type { Seq, TransactionRecord } from '../../transaction/transaction.ts'
 import type { StatusChange } from '../journal.ts'
+import { StatusStore } from '../status-store.ts'
 import type { BlockView } from './block.ts'
 import type { Environment } from './environment.ts'
 import type { JournalMeta } from './journal-meta.ts'
 import { RecordStore } from './record-store.ts'
-import { StatusStore } from './status-store.ts'
 
 /** Records handed to `onRecovered` at once. */
 const recoveredChunk = 1000

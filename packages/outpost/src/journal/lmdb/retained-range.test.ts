@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { StateBytes } from '../state-bytes.ts'
 import { SeqDirectory } from './seq-directory.ts'
-import { StateBytes } from './state-bytes.ts'
 
 describe('seq directory', () => {
   it('finds the block of every seq while blocks come and go', () => {

@@ -1,5 +1,5 @@
-import type { Seq } from '../../transaction/transaction.ts'
-import type { StatusChange, TransactionStatus } from '../journal.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { StatusChange, TransactionStatus } from './journal.ts'
 
 /** Runs that do not overlap, ascending by `from`. A seq in no run is `buffered` without details. */
 export type StatusRuns = readonly StatusChange[]

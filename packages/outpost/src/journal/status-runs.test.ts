@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { TransactionStatus } from '../journal.ts'
+import type { TransactionStatus } from './journal.ts'
 import { type StatusRuns, spliceRuns, statusAt } from './status-runs.ts'
 
 const states = ['applied', 'replicated', 'parked', 'buffered'] as const

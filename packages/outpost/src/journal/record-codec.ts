@@ -1,4 +1,4 @@
-import type { Epoch, Seq, TransactionDraft, TransactionRecord } from '../../transaction/transaction.ts'
+import type { Epoch, Seq, TransactionDraft, TransactionRecord } from '../transaction/transaction.ts'
 
 /** The body of a record: the draft as JSON. `seq`, `epoch` and time stand beside it and are not repeated. */
 export function encodeDraft(draft: TransactionDraft): string {

@@ -1,7 +1,7 @@
-import { OutpostError } from '../../errors/outpost-error.ts'
-import { canChange, type TransactionState, transactionStates } from '../../transaction/state.ts'
-import type { Seq } from '../../transaction/transaction.ts'
-import type { StatusChange, TransactionStatus } from '../journal.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
+import { canChange, type TransactionState, transactionStates } from '../transaction/state.ts'
+import type { Seq } from '../transaction/transaction.ts'
+import type { StatusChange, TransactionStatus } from './journal.ts'
 import { StateBytes } from './state-bytes.ts'
 import { type StatusRuns, spliceRuns, statusAt } from './status-runs.ts'
 
@@ -208,7 +208,8 @@ export class StatusStore {
   }
 }
 
-function chunkOf(seq: Seq): number {
+/** The chunk that holds what is known of this seq. */
+export function chunkOf(seq: Seq): number {
   return Math.floor(seq / chunkSeqs)
 }
 

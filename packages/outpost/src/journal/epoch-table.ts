@@ -1,5 +1,5 @@
-import type { Epoch, Seq } from '../../transaction/transaction.ts'
-import type { EpochRange } from '../journal.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
+import type { EpochRange } from './journal.ts'
 
 /** Fully dropped epochs that are still listed, so that a fenced life stays recognisable for a while. */
 const keptEmptyEpochs = 100

@@ -1,5 +1,5 @@
-import { type TransactionState, transactionStates } from '../../transaction/state.ts'
-import type { Seq } from '../../transaction/transaction.ts'
+import { type TransactionState, transactionStates } from '../transaction/state.ts'
+import type { Seq } from '../transaction/transaction.ts'
 
 const initialBytes = 1024
 
