@@ -98,6 +98,10 @@ function acrossOptions(configuration: Configuration): readonly string[] {
   if (configuration.siteType === 'secondary' && configuration.local.host === undefined) {
     problems.push('LOCAL_DB_HOST is missing (a secondary site reads from its replica)')
   }
+  const { journalMaxBytes = 0, journalReserveBytes = 0 } = configuration
+  if (journalReserveBytes >= journalMaxBytes) {
+    problems.push('JOURNAL_RESERVE_BYTES must be less than JOURNAL_MAX_BYTES')
+  }
   if (configuration.buffersCriticalOperations === false) {
     problems.push('CRITICAL_OPERATIONS_BUFFER must be true: critical calls have no way past the journal')
   }

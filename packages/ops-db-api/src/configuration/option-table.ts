@@ -82,6 +82,24 @@ export const optionTable = {
     1024 ** 2,
     1024 ** 5,
   ),
+  journalReserveBytes: wholeOption(
+    {
+      name: 'JOURNAL_RESERVE_BYTES',
+      description:
+        'The last part of JOURNAL_MAX_BYTES, which only critical calls may use; left out: a fifth of it',
+    },
+    0,
+    1024 ** 5,
+  ),
+  journalRetentionBytes: wholeOption(
+    {
+      name: 'JOURNAL_RETENTION_BYTES',
+      description:
+        'Size of the journal above which confirmed transactions go before JOURNAL_RETENTION; left out: half of JOURNAL_MAX_BYTES',
+    },
+    0,
+    1024 ** 5,
+  ),
   journalDurability: choiceOption(
     {
       name: 'JOURNAL_DURABILITY',

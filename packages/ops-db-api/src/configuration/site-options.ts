@@ -23,6 +23,8 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
     ...(siteType === 'secondary' ? { local: databaseOf(configuration.local) } : {}),
     ...given({
       journalMaxBytes,
+      journalReserveBytes: configuration.journalReserveBytes,
+      journalRetentionBytes: configuration.journalRetentionBytes,
       journalRetentionMs,
       promotableStandbys,
       bufferAlarmSize: configuration.bufferAlarmSize,

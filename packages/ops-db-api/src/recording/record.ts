@@ -29,6 +29,7 @@ export async function record(
   const actor = request.apiToken?.name
   const receipt = await site.append(transaction, {
     check,
+    isCritical: true,
     answer: ({ id }) => ({ status, body: { ...body, transaction_id: id } }),
     ...(idempotency === undefined ? {} : { idempotency }),
     ...(actor === undefined ? {} : { actor }),

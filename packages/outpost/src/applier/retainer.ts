@@ -5,13 +5,15 @@ import type { ApplierAlarm } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
 import { carriedOver } from './carried-over.ts'
 import { journalAlarm } from './journal-alarm.ts'
-import { dropThrough, type RetentionFacts } from './retention.ts'
+import { dropThrough, type RetentionFacts, shedThrough } from './retention.ts'
 import { seqRanges } from './seq-ranges.ts'
 
 export interface RetainerOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly retentionMs: number
+  /** Size of the journal above which the oldest confirmed ones go before their time. Default: no such size. */
+  readonly retentionBytes?: number
   readonly lineage: () => string | undefined
   /** What the standbys that could become main have flushed; asked once a sweep. */
   readonly promotable: () => Promise<RetentionFacts['promotable']>
@@ -52,11 +54,12 @@ export class Retainer {
 
   /** One sweep; answers the seq through which was dropped, 0 for nothing. */
   async sweep(): Promise<Seq> {
-    const { journal, clock, retentionMs, lineage } = this.#options
+    const { journal, clock, retentionMs, retentionBytes, lineage } = this.#options
     await this.#retain()
     const current = lineage()
     const carried = carriedOver(journal, current)
-    const facts = { nowMs: clock.nowMs(), retentionMs, lineage: current, carried }
+    const shed = retentionBytes === undefined ? 0 : shedThrough(journal.statistics(), retentionBytes)
+    const facts = { nowMs: clock.nowMs(), retentionMs, shedThrough: shed, lineage: current, carried }
     // Without asking anybody: is there anything old enough at all?
     if (dropThrough(this.#oldest(), { ...facts, promotable: 'none' }) === 0) return 0
     const promotable = await this.#options.promotable().catch(() => 'unknown' as const)

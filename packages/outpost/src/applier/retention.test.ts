@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { TransactionStatus } from '../journal/journal.ts'
-import { dropThrough, type RetentionFacts } from './retention.ts'
+import { dropThrough, type RetentionFacts, shedThrough } from './retention.ts'
 
 const old: TransactionStatus = { state: 'retained', replicatedAtMs: 0, lineage: 'now', position: '2/0/100' }
 const facts: RetentionFacts = { nowMs: 1_000, retentionMs: 500, lineage: 'now', promotable: 'none' }
@@ -27,8 +27,25 @@ describe('dropThrough', () => {
     expect(drop([old], { promotable: ['2/0/100', '2/1/0'] })).toBe(1)
   })
 
+  it('P11: passes over the age, and over nothing else, up to where room is needed', () => {
+    const young = { ...old, replicatedAtMs: 900 }
+    expect(drop([young, young, young], { shedThrough: 2 })).toBe(2)
+    expect(drop([young, young], { shedThrough: 2, promotable: 'unknown' })).toBe(0)
+    expect(drop([young, { ...young, lineage: 'before' }], { shedThrough: 2 })).toBe(1)
+    expect(drop([young, { state: 'applied' }], { shedThrough: 2 })).toBe(1)
+  })
+
   it('keeps dead letters that nobody dealt with, lets dealt ones go', () => {
     expect(drop([{ state: 'rejected' }, old])).toBe(0)
     expect(drop([{ state: 'discarded' }, { state: 'superseded' }, { state: 'resolved' }, old])).toBe(4)
+  })
+})
+
+describe('shedThrough', () => {
+  it('P11: is the share of the oldest that is over the size', () => {
+    expect(shedThrough({ bytes: 1_000, firstSeq: 101, lastSeq: 200 }, 1_000)).toBe(0)
+    expect(shedThrough({ bytes: 1_000, firstSeq: 101, lastSeq: 200 }, 750)).toBe(125)
+    expect(shedThrough({ bytes: 1_000, firstSeq: 101, lastSeq: 200 }, 0)).toBe(200)
+    expect(shedThrough({ bytes: 0, firstSeq: 1, lastSeq: 0 }, 0)).toBe(0)
   })
 })

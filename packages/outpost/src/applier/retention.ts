@@ -1,4 +1,4 @@
-import type { TransactionStatus } from '../journal/journal.ts'
+import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import { compareLsn, parseLsn } from '../position/lsn.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { CarriedOver } from './carried-over.ts'
@@ -7,6 +7,8 @@ export interface RetentionFacts {
   readonly nowMs: number
   /** After confirmation on the site's replica. */
   readonly retentionMs: number
+  /** Up to here the retention is cut short, for want of room. */
+  readonly shedThrough?: Seq
   /** The current main's lineage; undefined before first contact. */
   readonly lineage: string | undefined
   /** What an earlier main applied and the present one has too; nothing when left out. */
@@ -35,6 +37,19 @@ export function dropThrough(
   return through
 }
 
+/**
+ * Pure: the seq through which a journal has to forget so that about `maxBytes` are left, 0 when it need not. Only the
+ * age is passed over for it; every other condition of {@link dropThrough} holds.
+ */
+export function shedThrough(
+  { bytes, firstSeq, lastSeq }: Pick<JournalStatistics, 'bytes' | 'firstSeq' | 'lastSeq'>,
+  maxBytes: number,
+): Seq {
+  if (bytes <= maxBytes) return 0
+  const share = (bytes - maxBytes) / bytes
+  return firstSeq - 1 + Math.ceil((lastSeq - firstSeq + 1) * share)
+}
+
 function mayGo(seq: Seq, status: TransactionStatus, facts: RetentionFacts): boolean {
   switch (status.state) {
     case 'gone':
@@ -43,7 +58,7 @@ function mayGo(seq: Seq, status: TransactionStatus, facts: RetentionFacts): bool
     case 'superseded':
       return true
     case 'retained':
-      return isSafe(status, facts) || isSafe(carriedStatus(seq, status, facts.carried), facts)
+      return isSafe(seq, status, facts) || isSafe(seq, carriedStatus(seq, status, facts.carried), facts)
     case 'buffered':
     case 'applied':
     case 'replicated':
@@ -53,8 +68,8 @@ function mayGo(seq: Seq, status: TransactionStatus, facts: RetentionFacts): bool
   }
 }
 
-function isSafe(status: TransactionStatus, facts: RetentionFacts): boolean {
-  return isOld(status, facts) && isOnMain(status, facts) && isCovered(status, facts)
+function isSafe(seq: Seq, status: TransactionStatus, facts: RetentionFacts): boolean {
+  return isOld(seq, status, facts) && isOnMain(status, facts) && isCovered(status, facts)
 }
 
 /**
@@ -71,8 +86,10 @@ function carriedStatus(
   return { ...status, lineage, position, replicatedAtMs: Math.max(status.replicatedAtMs, sinceMs) }
 }
 
-function isOld(status: TransactionStatus, facts: RetentionFacts): boolean {
-  return status.replicatedAtMs !== undefined && status.replicatedAtMs + facts.retentionMs <= facts.nowMs
+function isOld(seq: Seq, status: TransactionStatus, facts: RetentionFacts): boolean {
+  if (status.replicatedAtMs === undefined) return false
+  const isShed = seq <= (facts.shedThrough ?? 0)
+  return isShed || status.replicatedAtMs + facts.retentionMs <= facts.nowMs
 }
 
 function isOnMain(status: TransactionStatus, facts: RetentionFacts): boolean {

@@ -10,6 +10,7 @@ interface ConformanceOptions {
   readonly clock?: Clock
   readonly random?: () => Epoch
   readonly maxBytes?: number
+  readonly reserveBytes?: number
   readonly onRecovered?: (records: readonly TransactionRecord[]) => void
 }
 
@@ -143,6 +144,26 @@ export function describeJournal(name: string, makeStore: () => Promise<Conforman
         await journal.drop(stored - 1)
         expect((await journal.append(sampleDraft(2000))).seq).toBe(stored + 1)
       })
+    })
+
+    it('P11: the last part of the room is for critical appends alone', async () => {
+      const journal = await opened(await store(), { maxBytes: 20_000, reserveBytes: 10_000 })
+      const untilFull = async (isCritical: boolean) => {
+        for (let number = 1; number < 1_000; number += 1) {
+          const failure = await journal.append(sampleDraft(journal.lastSeq + 1), { isCritical }).then(
+            () => undefined,
+            (error: unknown) => error,
+          )
+          if (failure !== undefined) return failure
+        }
+        return undefined
+      }
+      expect(isOutpostError(await untilFull(false), 'journal_full')).toBe(true)
+      const uncritical = journal.lastSeq
+      expect(journal.appendRefusal?.()).toBeUndefined()
+      expect(isOutpostError(await untilFull(true), 'journal_full')).toBe(true)
+      expect(journal.lastSeq).toBeGreaterThan(1.5 * uncritical)
+      await expect(journal.append(sampleDraft(2_000))).rejects.toMatchObject({ code: 'journal_full' })
     })
 
     describe('reading', () => {

@@ -68,6 +68,8 @@ export interface AppendCondition {
    * append fails with `journal_overtaken` when a later record writes what this one writes or refers to (N22).
    */
   readonly checkedThrough?: Seq
+  /** It may use the room that is kept for critical writes when the rest is used up. Default false. */
+  readonly isCritical?: boolean
 }
 
 /** What there is beside where several processes of a site share one journal. One at a time leads. */

@@ -18,7 +18,8 @@ export function findProblems(facts: HealthFacts): Problem[] {
   ]
 }
 
-function journalProblems({ journal, journalFailure, journalFull, journalMaxBytes }: HealthFacts): Problem[] {
+function journalProblems(facts: HealthFacts): Problem[] {
+  const { journal, journalFailure, journalFull, journalMaxBytes, journalReserveBytes } = facts
   const problems: Problem[] = []
   if (journalFailure !== undefined) {
     problems.push({
@@ -33,7 +34,16 @@ function journalProblems({ journal, journalFailure, journalFull, journalMaxBytes
       message: `Nothing can be recorded: ${journalFull}`,
       hint: 'Make room on the disk, or raise JOURNAL_MAX_BYTES and restart. What main has is dropped only after JOURNAL_RETENTION, and once every one of PROMOTABLE_STANDBYS has it.',
     })
-  } else if (journalMaxBytes !== undefined && journal.bytes > journalMaxBytes * fillingShare) {
+  } else if (journalMaxBytes !== undefined && journal.bytes >= journalMaxBytes - journalReserveBytes) {
+    problems.push({
+      code: 'journal_reserve',
+      message: `The journal is ${Math.round((journal.bytes / journalMaxBytes) * 100)} % full: only critical writes are recorded.`,
+      hint: 'Restore the link, or raise JOURNAL_MAX_BYTES and restart, before the reserve is used up too.',
+    })
+  } else if (
+    journalMaxBytes !== undefined &&
+    journal.bytes > (journalMaxBytes - journalReserveBytes) * fillingShare
+  ) {
     problems.push({
       code: 'journal_filling',
       message: `The journal is ${Math.round((journal.bytes / journalMaxBytes) * 100)} % full.`,

@@ -11,6 +11,7 @@ const well: HealthFacts = {
   journal: { bytes: 1_000, firstSeq: 1, lastSeq: 0, counts: noCounts },
   journalFailure: undefined,
   journalMaxBytes: 10_000,
+  journalReserveBytes: 1_000,
   oldestPendingMs: 0,
   bufferAlarmSize: 1_000,
   main: { isConnected: true, silentMs: 300, isAsked: true, maxSilentMs: 6_000 },
@@ -50,7 +51,8 @@ describe('judgeHealth', () => {
     ],
     ['N9: a site that is waited for', { pausedBy: ['institute'] }, 'attempts_paused'],
     ['lag', { lagSeconds: 301 }, 'replica_lags'],
-    ['P11: a filling journal', { journal: { ...well.journal, bytes: 8_001 } }, 'journal_filling'],
+    ['P11: a filling journal', { journal: { ...well.journal, bytes: 7_201 } }, 'journal_filling'],
+    ['P11: only the reserve is left', { journal: { ...well.journal, bytes: 9_000 } }, 'journal_reserve'],
   ]
   it.each(faults)('is degraded but records with %s, and says what to do', (_, change, code) => {
     const health = judgeHealth({ ...well, ...change })

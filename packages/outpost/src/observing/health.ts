@@ -17,6 +17,8 @@ export interface HealthFacts {
   /** Why there is no room for an append now; undefined when there is. */
   readonly journalFull?: string | undefined
   readonly journalMaxBytes: number | undefined
+  /** The last part of it, which only critical writes may use. */
+  readonly journalReserveBytes: number
   readonly oldestPendingMs: number
   readonly bufferAlarmSize: number
   readonly main: MainContact

@@ -51,14 +51,16 @@ export class Appender {
       await this.#refuseKnownKeys(built.operations)
       const verdict = options.check ? await options.check() : 'checked'
       const answer = options.answer?.({ id: built.id })
-      const record = await this.#options.journal.append({
+      const draft: TransactionDraft = {
         ...built,
         flags: verdict === 'shape_only' ? [...built.flags, 'shape_only'] : built.flags,
         dependsOn: this.#dependsOn(built),
         ...(options.idempotency && { idempotency: options.idempotency }),
         ...(answer && { answer }),
         ...(options.actor && { actor: options.actor }),
-      })
+      }
+      const { isCritical = false } = options
+      const record = await this.#options.journal.append(draft, { isCritical })
       return { transactionId: record.id, seq: record.seq, answer, isReplayed: false }
     })
   }

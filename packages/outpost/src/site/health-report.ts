@@ -24,6 +24,7 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     journalFailure: facts.journalFailure ?? (isFull ? undefined : refusal?.message),
     journalFull: isFull ? refusal.message : undefined,
     journalMaxBytes: settings.journalMaxBytes,
+    journalReserveBytes: settings.journalReserveBytes,
     oldestPendingMs: await oldestPendingMs(journal, clock),
     bufferAlarmSize: settings.bufferAlarmSize,
     main: facts.main(applier.state),

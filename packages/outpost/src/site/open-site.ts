@@ -81,6 +81,7 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     path: join(settings.journalPath, 'lmdb'),
     clock,
     ...(settings.journalMaxBytes !== undefined && { maxBytes: settings.journalMaxBytes }),
+    reserveBytes: settings.journalReserveBytes,
     onRecovered: (records) => {
       overlay.fold(records)
       for (const record of records) dependencies.add(record)

@@ -24,6 +24,8 @@ export interface AppendOptions {
    */
   readonly check?: () => Promise<'checked' | 'shape_only'>
   readonly actor?: string
+  /** It may use the journal's reserve (`journalReserveBytes`) when the rest is full. Default false. */
+  readonly isCritical?: boolean
 }
 
 export interface Receipt {
@@ -243,6 +245,13 @@ export interface SiteOptions {
   /** Signs tokens. At least 16 characters. */
   readonly secretKey: string
   readonly journalMaxBytes?: number
+  /** The last part of `journalMaxBytes`, which only critical writes may use. Default: a fifth of it. */
+  readonly journalReserveBytes?: number
+  /**
+   * Size of the journal above which confirmed transactions go before their retention has passed. Default: half of
+   * `journalMaxBytes`.
+   */
+  readonly journalRetentionBytes?: number
   /** Retention after confirmation, milliseconds. Default 7 days. */
   readonly journalRetentionMs?: number
   /** `none`, or application names of standbys that could become main (N13). Unset means unknown: keep. */

@@ -183,6 +183,7 @@ export class SiteEngine {
       journal,
       clock,
       retentionMs: settings.journalRetentionMs,
+      ...(settings.journalRetentionBytes !== undefined && { retentionBytes: settings.journalRetentionBytes }),
       lineage: () => this.#lineage.current?.id,
       promotable: () => promotablePositions(main, settings.promotableStandbys),
       onStatus: (changes) => this.#news.changed(changes),

@@ -16,6 +16,19 @@ describe('siteSettings', () => {
     expect(Object.isFrozen(settings)).toBe(true)
   })
 
+  it('P11: shares out the room of a bounded journal, unless told otherwise', () => {
+    const shares = { journalReserveBytes: 200, journalRetentionBytes: 500 }
+    expect(siteSettings({ ...good, journalMaxBytes: 1_000 })).toMatchObject(shares)
+    expect(siteSettings({ ...good, journalMaxBytes: 1_000, journalReserveBytes: 0 })).toMatchObject({
+      ...shares,
+      journalReserveBytes: 0,
+    })
+    expect(siteSettings(good)).not.toHaveProperty('journalRetentionBytes')
+    expect(() => siteSettings({ ...good, journalMaxBytes: 1_000, journalReserveBytes: 1_000 })).toThrow(
+      /journalReserveBytes/,
+    )
+  })
+
   it('P9: names every problem at once', () => {
     const bad = { ...good, name: 'a b', type: 'secondary', secretKey: 'short', retryDelayMs: -1 } as const
     expect(() => siteSettings(bad)).toThrow(/name.*secretKey.*replica.*retryDelayMs/)

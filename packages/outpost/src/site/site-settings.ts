@@ -3,13 +3,16 @@ import type { SiteOptions } from './site-api.ts'
 
 /** A site's options with every default filled in; checked as a whole before anything is opened. */
 export type SiteSettings = Readonly<
-  Required<Omit<SiteOptions, 'local' | 'journalMaxBytes' | 'promotableStandbys'>> &
-    Pick<SiteOptions, 'local' | 'journalMaxBytes' | 'promotableStandbys'>
+  Required<Omit<SiteOptions, OptionalName>> & Pick<SiteOptions, OptionalName>
 >
+
+/** What stays undefined when it is not given. */
+type OptionalName = 'local' | 'journalMaxBytes' | 'journalRetentionBytes' | 'promotableStandbys'
 
 const dayMs = 86_400_000
 
 const defaults = {
+  journalReserveBytes: 0,
   journalRetentionMs: 7 * dayMs,
   bufferAlarmSize: 1_000,
   retryAttempts: 3,
@@ -29,7 +32,17 @@ export function siteSettings(options: SiteOptions): SiteSettings {
       details: { problems },
     })
   }
-  return Object.freeze({ ...defaults, ...options })
+  const { journalMaxBytes } = options
+  return Object.freeze({
+    ...defaults,
+    ...(journalMaxBytes !== undefined && sharesOf(journalMaxBytes)),
+    ...options,
+  })
+}
+
+/** How the room of a bounded journal is shared out, unless it is said otherwise. */
+function sharesOf(maxBytes: number) {
+  return { journalReserveBytes: Math.floor(maxBytes / 5), journalRetentionBytes: Math.floor(maxBytes / 2) }
 }
 
 /**
@@ -50,7 +63,9 @@ function findProblems(options: SiteOptions): string[] {
   if (options.journalPath === '') problems.push('journalPath must name a folder')
   if (options.type === 'secondary' && !options.local)
     problems.push('a secondary site needs its replica (local)')
-  const durations = [
+  const sizes = [
+    'journalReserveBytes',
+    'journalRetentionBytes',
     'journalRetentionMs',
     'retryAttempts',
     'retryDelayMs',
@@ -58,10 +73,13 @@ function findProblems(options: SiteOptions): string[] {
     'lsnCheckIntervalMs',
     'lsnTimeoutMs',
   ] as const
-  for (const name of durations) {
+  for (const name of sizes) {
     const value = options[name]
     if (value !== undefined && !(Number.isFinite(value) && value >= 0))
       problems.push(`${name} must be 0 or more`)
   }
+  const { journalMaxBytes, journalReserveBytes = 0 } = options
+  if (journalReserveBytes > 0 && !(journalReserveBytes < (journalMaxBytes ?? 0)))
+    problems.push('journalReserveBytes must be less than journalMaxBytes')
   return problems
 }

@@ -18,6 +18,8 @@ export interface GroupCommitOptions {
   readonly statuses: StatusStore
   /** Soft limit of {@link RecordStore.bytes}. */
   readonly maxBytes: number
+  /** The last part of {@link maxBytes}, which only critical appends may use. */
+  readonly reserveBytes: number
   readonly onDurable: (records: readonly TransactionRecord[]) => void
 }
 
@@ -46,8 +48,8 @@ export class GroupCommit {
     return this.#failure
   }
 
-  append(draft: TransactionDraft, bufferedAtMs: number): Promise<TransactionRecord> {
-    const refusal = this.#refusal()
+  append(draft: TransactionDraft, bufferedAtMs: number, isCritical: boolean): Promise<TransactionRecord> {
+    const refusal = this.#refusal(isCritical)
     if (refusal !== undefined) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       this.#open.add({ draft, bufferedAtMs, resolve, reject })
@@ -89,9 +91,9 @@ export class GroupCommit {
     this.#failure ??= error
   }
 
-  /** As an append of a few bytes would be judged now, the disk included. */
+  /** As a critical append of a few bytes would be judged now, the disk included. */
   refusal(): OutpostError | undefined {
-    const refusal = this.#refusal()
+    const refusal = this.#refusal(true)
     if (refusal !== undefined) return refusal
     try {
       this.#options.environment.space.refuseAppend(0)
@@ -101,13 +103,18 @@ export class GroupCommit {
     }
   }
 
-  #refusal(): OutpostError | undefined {
+  #refusal(isCritical: boolean): OutpostError | undefined {
     if (this.#failure !== undefined) return finalError(this.#failure)
     const waiting = this.#open.bytes
     if (waiting > maxWaitingBytes) return full(`${waiting} bytes are waiting for the disk already`)
-    const { records, maxBytes } = this.#options
-    if (records.bytes + waiting < maxBytes) return undefined
-    return full(`The journal holds ${records.bytes + waiting} bytes and its limit is ${maxBytes}`)
+    const { records, maxBytes, reserveBytes } = this.#options
+    const bytes = records.bytes + waiting
+    if (bytes < maxBytes - reserveBytes) return undefined
+    if (bytes >= maxBytes) return full(`The journal holds ${bytes} bytes and its limit is ${maxBytes}`)
+    if (isCritical) return undefined
+    return full(
+      `The journal holds ${bytes} of ${maxBytes} bytes, and the last ${reserveBytes} are kept for critical writes`,
+    )
   }
 
   #schedule(): void {

@@ -1,7 +1,7 @@
 import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Epoch, Seq, TransactionDraft, TransactionRecord } from '../../transaction/transaction.ts'
 import { withEpoch } from '../epoch-table.ts'
-import type { Journal, StatusChange } from '../journal.ts'
+import type { AppendCondition, Journal, StatusChange } from '../journal.ts'
 import { commit } from './commit.ts'
 import { dropInSlices } from './drop.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -19,6 +19,7 @@ type DurableListener = (records: readonly TransactionRecord[]) => void
 
 export interface LmdbJournalParts extends ReaderParts {
   readonly maxBytes: number
+  readonly reserveBytes: number
   readonly makeEpoch: () => Epoch
 }
 
@@ -35,13 +36,14 @@ export class LmdbJournal extends LmdbReader implements Journal {
 
   constructor(parts: LmdbJournalParts) {
     super(parts)
-    const { environment, records, statuses, maxBytes } = parts
+    const { environment, records, statuses, maxBytes, reserveBytes } = parts
     this.#makeEpoch = parts.makeEpoch
     this.#commits = new GroupCommit({
       environment,
       records,
       statuses,
       maxBytes,
+      reserveBytes,
       onDurable: (durable) => this.#tell(durable),
     })
   }
@@ -50,9 +52,9 @@ export class LmdbJournal extends LmdbReader implements Journal {
     return this.epochs.at(-1)!.epoch
   }
 
-  append(draft: TransactionDraft): Promise<TransactionRecord> {
+  append(draft: TransactionDraft, condition: AppendCondition = {}): Promise<TransactionRecord> {
     if (this.#stopped !== undefined) return Promise.reject(stopped())
-    return this.#commits.append(draft, this.parts.clock.nowMs())
+    return this.#commits.append(draft, this.parts.clock.nowMs(), condition.isCritical ?? false)
   }
 
   onDurable(listener: DurableListener): () => void {

@@ -21,6 +21,8 @@ export interface LmdbJournalOptions {
   readonly clock: Clock
   /** Bytes of stored records beyond which appends are refused with `journal_full`. Default: no limit but the disk. */
   readonly maxBytes?: number
+  /** The last part of `maxBytes`, which only critical appends may use. Default 0. */
+  readonly reserveBytes?: number
   /** Makes the identity of a new epoch. Default: a random UUID. */
   readonly random?: () => Epoch
   /**
@@ -47,7 +49,8 @@ export async function openLmdbJournalWith(
   options: LmdbJournalOptions,
   settings: EnvironmentSettings,
 ): Promise<Journal> {
-  const { path, clock, maxBytes = Number.POSITIVE_INFINITY, random = randomUUID, onRecovered } = options
+  const { path, clock, maxBytes = Number.POSITIVE_INFINITY, reserveBytes = 0 } = options
+  const { random = randomUUID, onRecovered } = options
   const environment = await openEnvironment(path, 'write', settings)
   try {
     takeWriterLock(environment, path)
@@ -61,6 +64,7 @@ export async function openLmdbJournalWith(
       facts,
       clock,
       maxBytes,
+      reserveBytes,
       makeEpoch: random,
     })
     await journal.openEpoch()

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock/clock.ts'
 import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Seq, TransactionDraft, TransactionRecord } from '../../transaction/transaction.ts'
+import type { AppendCondition } from '../journal.ts'
 import { encodeDraft } from '../record-codec.ts'
 import { idempotencyDigest } from './keys.ts'
 import { isRefusal, redisError, unavailable } from './redis-error.ts'
@@ -23,7 +24,7 @@ export interface AppendQueueOptions {
   /** Why there is no connection, and for how long. */
   readonly outage: () => { readonly reason: OutpostError; readonly forMs: number } | undefined
   /**
-   * Sends drafts, seven texts each, takes in what came back, and answers for each its seq or why it was not stored;
+   * Sends drafts, eight texts each, takes in what came back, and answers for each its seq or why it was not stored;
    * undefined when this process lacked too much and the drafts must be sent again.
    */
   readonly send: (drafts: readonly WaitingDraft[]) => Promise<readonly Stored[] | undefined>
@@ -70,11 +71,11 @@ export class AppendQueue {
   append(
     draft: TransactionDraft,
     bufferedAtMs: number,
-    checkedThrough: Seq | undefined,
+    { checkedThrough, isCritical = false }: AppendCondition,
   ): Promise<TransactionRecord> {
     const refusal = this.refusal()
     if (refusal !== undefined) return Promise.reject(refusal)
-    const texts = textsOf(draft, bufferedAtMs, checkedThrough)
+    const texts = textsOf(draft, bufferedAtMs, checkedThrough, isCritical)
     const bytes = texts.reduce((sum, text) => sum + text.length, 0)
     return new Promise((resolve, reject) => {
       const sinceMs = this.#options.clock.monotonicMs()
@@ -188,9 +189,11 @@ function textsOf(
   draft: TransactionDraft,
   bufferedAtMs: number,
   checkedThrough: Seq | undefined,
+  isCritical: boolean,
 ): readonly string[] {
   const { id, idempotency, writes, references } = draft
   return [
+    isCritical ? 'c' : '',
     id,
     String(bufferedAtMs),
     encodeDraft(draft),

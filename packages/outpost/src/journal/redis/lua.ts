@@ -145,7 +145,7 @@ return {'ok', news(tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]))}
 
 /**
  * ARGV: identity, last seq, last change, version, limit of bytes, longest tail looked through, wall clock, how long
- * answers are kept, then seven for each draft: id, buffered at, body, digest of its Idempotency-Key or empty, the seq
+ * answers are kept, limit of bytes of what is not critical, then eight for each draft: `c` if it is critical, id, buffered at, body, digest of its Idempotency-Key or empty, the seq
  * through which its check had seen the journal or -1, hashes of what it writes, and of what it refers to.
  *
  * Answers what the caller lacked and, unless that is too much for one answer, for each draft its seq or why it was not
@@ -160,12 +160,12 @@ export const append = script(
   `
 local known, tail, now, keptMs = tonumber(ARGV[2]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local lacked = news(known, tonumber(ARGV[3]), tonumber(ARGV[4]))
-local last, bytes, maxBytes = lacked[2], lacked[3], tonumber(ARGV[5])
+local last, bytes, maxBytes, uncriticalBytes = lacked[2], lacked[3], tonumber(ARGV[5]), tonumber(ARGV[9])
 if last < known then return {'lost'} end
 if lacked[5] == 0 or lacked[6] == 1 then return {'ok', lacked, {}} end
 local oldest = last
-for i = 9, #ARGV, 7 do
-  local checked = tonumber(ARGV[i + 4])
+for i = 10, #ARGV, 8 do
+  local checked = tonumber(ARGV[i + 5])
   if checked >= 0 and checked < oldest then oldest = checked end
 end
 local writers = {}
@@ -189,16 +189,17 @@ local function isKnown(digest)
   return answer and tonumber(string.match(answer, '^%d+')) + keptMs > now
 end
 local results = {}
-for i = 9, #ARGV, 7 do
-  local id, at, body, digest = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local checked, writes, references = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6]
+for i = 10, #ARGV, 8 do
+  local limit = ARGV[i] == 'c' and maxBytes or uncriticalBytes
+  local id, at, body, digest = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  local checked, writes, references = tonumber(ARGV[i + 5]), ARGV[i + 6], ARGV[i + 7]
   local seq = redis.call('HGET', IDS, id)
   local result
   if seq then result = tonumber(seq)
   elseif digest ~= '' and isKnown(digest) then result = 'k'
   elseif checked >= 0 and (checked < looked or isOvertaken(writes, checked) or isOvertaken(references, checked)) then
     result = 'o'
-  elseif bytes >= maxBytes then result = 'f'
+  elseif bytes >= limit then result = 'f'
   else
     last = last + 1
     redis.call('XADD', RECORDS, entry(last), 't', at, 'b', body, 'i', id, 'k', digest)

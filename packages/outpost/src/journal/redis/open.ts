@@ -17,6 +17,8 @@ export interface RedisJournalOptions extends RedisPlace {
   readonly durability?: Durability
   /** Bytes of stored records beyond which appends are refused with `journal_full`. Default: no limit but Redis' own. */
   readonly maxBytes?: number
+  /** The last part of `maxBytes`, which only critical appends may use. Default 0. */
+  readonly reserveBytes?: number
   /** Makes the identity of a new epoch. Default: a random UUID. */
   readonly random?: () => Epoch
   /** An append that Redis does not answer for so long fails with `journal_unavailable`. Default 5,000. */
@@ -60,8 +62,8 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Jo
   })
   try {
     await view.open()
-    const { patienceMs = 5_000, maxBytes = Number.POSITIVE_INFINITY } = options
-    journal = new RedisJournal(view, { site, clock, author, maxBytes, patienceMs, makeEpoch })
+    const { patienceMs = 5_000, maxBytes = Number.POSITIVE_INFINITY, reserveBytes = 0 } = options
+    journal = new RedisJournal(view, { site, clock, author, maxBytes, reserveBytes, patienceMs, makeEpoch })
     await recover(journal, view, options.onRecovered)
     await journal.start()
     return journal

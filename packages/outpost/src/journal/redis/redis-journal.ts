@@ -40,6 +40,8 @@ export interface RedisJournalParts {
   readonly clock: Clock
   readonly author: string
   readonly maxBytes: number
+  /** The last part of {@link maxBytes}, which only critical appends may use. */
+  readonly reserveBytes: number
   readonly patienceMs: number
   readonly makeEpoch: () => Epoch
 }
@@ -103,7 +105,7 @@ export class RedisJournal extends RedisReader implements Journal {
 
   append(draft: TransactionDraft, condition: AppendCondition = {}): Promise<TransactionRecord> {
     if (this.#stopped !== undefined) return Promise.reject(stopped())
-    return this.#queue.append(draft, this.#parts.clock.nowMs(), condition.checkedThrough)
+    return this.#queue.append(draft, this.#parts.clock.nowMs(), condition)
   }
 
   onDurable(listener: DurableListener): () => void {
@@ -193,9 +195,9 @@ export class RedisJournal extends RedisReader implements Journal {
   }
 
   async #append(drafts: readonly WaitingDraft[]): Promise<readonly Stored[] | undefined> {
-    const { clock, maxBytes } = this.#parts
+    const { clock, maxBytes, reserveBytes } = this.#parts
     const limit = Number.isFinite(maxBytes) ? maxBytes : Number.MAX_SAFE_INTEGER
-    const args = [limit, longestTail, clock.nowMs(), keptAnswerMs].map(String)
+    const args = [limit, longestTail, clock.nowMs(), keptAnswerMs, limit - reserveBytes].map(String)
     const [lacked, results] = await this.view
       .run(append, [...this.view.place, ...args, ...drafts.flatMap(({ texts }) => texts)])
       .catch((error: OutpostError) => {
@@ -226,7 +228,7 @@ export class RedisJournal extends RedisReader implements Journal {
       const record = mirror.add(draft, outcome, bufferedAtMs)
       // Sent before: its record has come in as any other.
       if (record === undefined) return recordOf(draft, outcome, this.#epochOf(outcome), bufferedAtMs)
-      mirror.bytes += Buffer.byteLength(texts[2]!)
+      mirror.bytes += Buffer.byteLength(texts[3]!)
       fresh.push(record)
       return record
     })
