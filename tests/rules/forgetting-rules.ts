@@ -24,7 +24,7 @@ export const forgettingRules: readonly Rule[] = [
       {
         ensures: 'the retention has passed',
         file: `${outpost}/applier/retention.ts`,
-        find: 'return isOld(status, facts) && isOnMain(status, facts) && isCovered(status, facts)',
+        find: 'return isOld(seq, status, facts) && isOnMain(status, facts) && isCovered(status, facts)',
         replace: 'return isOnMain(status, facts) && isCovered(status, facts)',
         test: { file: retention, title: 'N13: drops a prefix of what is confirmed' },
       },

@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander'
 import { transactionStates } from 'outpost'
 import { renderTransaction, renderTransactions } from '../output/transactions.ts'
+import { callSite, siteAddress } from '../site/site-client.ts'
 import { openTransactionSource, type TransactionSourceOptions } from '../site/transaction-source.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
-import { addSiteOptions, jsonOption, wholeNumber } from './options.ts'
+import { addSiteOptions, jsonOption, type SiteCommandOptions, wholeNumber } from './options.ts'
 
 interface ListOptions extends TransactionSourceOptions {
   readonly json?: boolean
@@ -45,6 +46,22 @@ export function addTxCommands(program: Command, context: CommandContext): void {
     .action(async (id: string, options: TransactionSourceOptions & { readonly json?: boolean }) => {
       const transaction = await openTransactionSource(options, context.env).show(id)
       context.stdout(options.json ? `${JSON.stringify(transaction)}\n` : renderTransaction(transaction))
+    })
+  addSiteOptions(tx.command('release'))
+    .description(
+      "Count what main has as confirmed, because this site's replica will not be back for long: reads of it then need main. Needs the scope admin.",
+    )
+    .addOption(jsonOption())
+    .addHelpText('after', examples(['outpost tx release --url http://127.0.0.1:8001']))
+    .action(async (options: SiteCommandOptions) => {
+      const path = '/site/release-unconfirmed'
+      const answer = await callSite(siteAddress(options, context.env), path, { method: 'POST' })
+      const { released } = answer as { readonly released: number }
+      context.stdout(
+        options.json
+          ? `${JSON.stringify(answer)}\n`
+          : `${released} transactions count as confirmed: main has them.\n`,
+      )
     })
 }
 

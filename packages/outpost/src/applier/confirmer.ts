@@ -136,12 +136,10 @@ export class Confirmer {
 
   /** One look; true when more is likely to be confirmed at once. */
   async look(): Promise<boolean> {
-    const { journal, site, query } = this.#options
+    const { journal, query } = this.#options
     const lineage = this.#options.lineage()
     if (lineage === undefined) return false
-    const seqs = journal.seqsIn('applied', { limit: windowSize })
-    const epochs = new Set(seqs.map((seq) => ledgerEpochOf(journal, seq)))
-    const look = await lookAtReplica(query, lineage.id, site, [...epochs], seqs[0] ?? 1, seqs.at(-1) ?? 0)
+    const { seqs, look } = await this.#lookFor(query, lineage.id)
     if (!look.hasLineage) {
       this.#note(this.#isDiverged(look, lineage.lsn) ? 'diverged' : 'behind')
       return false
@@ -152,6 +150,32 @@ export class Confirmer {
     const confirmed = this.#confirmedOf(seqs, look.islands)
     if (confirmed.length > 0) await this.#confirm(confirmed)
     return confirmed.length === windowSize
+  }
+
+  /**
+   * Takes main's word for what is applied, for a site whose replica will not be back for long: answers how many
+   * transactions count as confirmed now. What a replica of this site lacks then, it must not answer for (N17).
+   */
+  async release(main: ReplicaQuery): Promise<number> {
+    let released = 0
+    for (;;) {
+      const lineage = this.#options.lineage()
+      if (lineage === undefined) return released
+      const { seqs, look } = await this.#lookFor(main, lineage.id)
+      const confirmed = look.hasLineage ? this.#confirmedOf(seqs, look.islands) : []
+      if (confirmed.length > 0) await this.#confirm(confirmed)
+      released += confirmed.length
+      if (confirmed.length < windowSize) return released
+    }
+  }
+
+  /** The oldest applied transactions, and what a node shows of them. */
+  async #lookFor(query: ReplicaQuery, lineage: string) {
+    const { journal, site } = this.#options
+    const seqs = journal.seqsIn('applied', { limit: windowSize })
+    const epochs = new Set(seqs.map((seq) => ledgerEpochOf(journal, seq)))
+    const look = await lookAtReplica(query, lineage, site, [...epochs], seqs[0] ?? 1, seqs.at(-1) ?? 0)
+    return { seqs, look }
   }
 
   #confirmedOf(seqs: readonly Seq[], islands: readonly ConfirmedIsland[]): readonly Seq[] {

@@ -93,6 +93,12 @@ export const errorCodes = {
     'A transaction is over the limit of operations or bytes.',
     'Split it into several transactions.',
   ),
+  release_refused: entry(
+    409,
+    1,
+    'Unconfirmed transactions were to be released although the replica confirms them.',
+    'Nothing needs to be done: wait for the replica.',
+  ),
   // journal
   journal_failed: entry(
     503,

@@ -111,4 +111,5 @@ export const transactionsAnswer = objectOf({
 
 export const acceptsMainAnswer = objectOf({ site: text, accepts_main: flag })
 export const resumesApplyingAnswer = objectOf({ site: text, resumes_applying: flag })
+export const unconfirmedReleasedAnswer = objectOf({ site: text, released: whole })
 export const attemptsReleasedAnswer = objectOf({ site: text, attempts_released: flag })

@@ -1,6 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { Site } from '../site/site-api.ts'
-import { acceptsMainAnswer, attemptsReleasedAnswer, resumesApplyingAnswer } from './answer-schemas.ts'
+import {
+  acceptsMainAnswer,
+  attemptsReleasedAnswer,
+  resumesApplyingAnswer,
+  unconfirmedReleasedAnswer,
+} from './answer-schemas.ts'
 import { described } from './described.ts'
 
 const acceptMainSchema = described(
@@ -19,6 +24,12 @@ const resumeSchema = described(
   'site',
   'Go on applying after a stop for which somebody had to act, such as ten equal rejections',
   { response: { 202: resumesApplyingAnswer } },
+)
+
+const releaseUnconfirmedSchema = described(
+  'site',
+  "Count what main has as confirmed, because this site's replica will not be back for long",
+  { response: { 200: unconfirmedReleasedAnswer } },
 )
 
 /** What only a person can decide about a site. */
@@ -47,5 +58,10 @@ export function siteRoutes(app: FastifyInstance, site: Site): void {
       await site.releaseAttempts()
       return { site: site.name, attempts_released: true }
     },
+  )
+  app.post(
+    '/site/release-unconfirmed',
+    { config: { isAdministrative: true }, schema: releaseUnconfirmedSchema },
+    async () => ({ site: site.name, released: await site.releaseUnconfirmed() }),
   )
 }

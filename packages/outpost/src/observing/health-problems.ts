@@ -6,6 +6,8 @@ const maxBehindMs = 2_000
 /** Of a full journal: time to act is left. */
 const fillingShare = 0.8
 const shownSeqs = 5
+const hourMs = 3_600_000
+const maxUnconfirmedMs = 24 * hourMs
 
 /** What is wrong with a site, each with what to do; empty when it is healthy. Pure. */
 export function findProblems(facts: HealthFacts): Problem[] {
@@ -111,7 +113,9 @@ function replicaProblems({ replica, replicaBehindMs, lagSeconds }: HealthFacts):
   return problems
 }
 
-function transactionProblems({ journal: { counts }, bufferAlarmSize, stuck }: HealthFacts): Problem[] {
+function transactionProblems(facts: HealthFacts): Problem[] {
+  const { bufferAlarmSize, stuck, oldestUnconfirmedMs } = facts
+  const { counts } = facts.journal
   const problems: Problem[] = []
   const waiting = counts.buffered + counts.parked
   if (counts.rejected > 0) {
@@ -126,6 +130,13 @@ function transactionProblems({ journal: { counts }, bufferAlarmSize, stuck }: He
       code: 'buffer_large',
       message: `${waiting} transactions wait for main.`,
       hint: 'They drain by themselves once main answers.',
+    })
+  }
+  if (oldestUnconfirmedMs > maxUnconfirmedMs) {
+    problems.push({
+      code: 'unconfirmed',
+      message: `${counts.applied} transactions are on main, and the replica of this site has not shown them for ${Math.round(oldestUnconfirmedMs / hourMs)} hours: the journal keeps them all.`,
+      hint: 'Bring the replica back or rebuild it. When that will take long: `outpost tx release`.',
     })
   }
   if (stuck.length > 0) {

@@ -12,6 +12,7 @@ const well: HealthFacts = {
   journalFailure: undefined,
   journalMaxBytes: 10_000,
   journalReserveBytes: 1_000,
+  oldestUnconfirmedMs: 0,
   oldestPendingMs: 0,
   bufferAlarmSize: 1_000,
   main: { isConnected: true, silentMs: 300, isAsked: true, maxSilentMs: 6_000 },
@@ -52,6 +53,7 @@ describe('judgeHealth', () => {
     ['N9: a site that is waited for', { pausedBy: ['institute'] }, 'attempts_paused'],
     ['lag', { lagSeconds: 301 }, 'replica_lags'],
     ['P11: a filling journal', { journal: { ...well.journal, bytes: 7_201 } }, 'journal_filling'],
+    ['P11: a replica that is gone for days', { oldestUnconfirmedMs: 25 * 3_600_000 }, 'unconfirmed'],
     ['P11: only the reserve is left', { journal: { ...well.journal, bytes: 9_000 } }, 'journal_reserve'],
   ]
   it.each(faults)('is degraded but records with %s, and says what to do', (_, change, code) => {

@@ -20,6 +20,8 @@ export interface HealthFacts {
   /** The last part of it, which only critical writes may use. */
   readonly journalReserveBytes: number
   readonly oldestPendingMs: number
+  /** Since main has the oldest transaction that the site's replica was not seen to have. */
+  readonly oldestUnconfirmedMs: number
   readonly bufferAlarmSize: number
   readonly main: MainContact
   readonly replica: 'connected' | 'unreachable' | 'diverged' | 'unused'

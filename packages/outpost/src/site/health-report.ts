@@ -26,6 +26,7 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     journalMaxBytes: settings.journalMaxBytes,
     journalReserveBytes: settings.journalReserveBytes,
     oldestPendingMs: await oldestPendingMs(journal, clock),
+    oldestUnconfirmedMs: oldestUnconfirmedMs(journal, clock),
     bufferAlarmSize: settings.bufferAlarmSize,
     main: facts.main(applier.state),
     replica: replica ? facts.replica : 'unused',
@@ -38,6 +39,12 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     mainLsn: settings.lsnTracking ? facts.mainLsn : undefined,
     replicaLsn: lag.replicaLsn,
   })
+}
+
+function oldestUnconfirmedMs(journal: Journal, clock: Clock): number {
+  const [oldest] = journal.seqsIn('applied', { limit: 1 })
+  const appliedAtMs = oldest === undefined ? undefined : journal.status(oldest).appliedAtMs
+  return appliedAtMs === undefined ? 0 : Math.max(0, clock.nowMs() - appliedAtMs)
 }
 
 async function oldestPendingMs(journal: Journal, clock: Clock): Promise<number> {

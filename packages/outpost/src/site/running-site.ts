@@ -174,6 +174,10 @@ export class RunningSite implements Site {
     this.#engine.applier.resume()
   }
 
+  async releaseUnconfirmed(): Promise<number> {
+    return await this.#engine.releaseUnconfirmed()
+  }
+
   checkToken(token: string): void {
     this.#tokens.read(token)
   }

@@ -205,6 +205,13 @@ export interface Site {
    */
   releaseAttempts(): Promise<void>
   /**
+   * P11: counts what main shows as confirmed, for a site whose replica will not be back for long; else the journal keeps
+   * everything that the replica was not seen to have. Answers how many transactions. Until the replica has caught up,
+   * reads of them need main. An operator's decision. Errors: `main_unreachable`, `release_refused` while the replica
+   * confirms by itself.
+   */
+  releaseUnconfirmed(): Promise<number>
+  /**
    * N11: goes on applying after a stop for which somebody had to act: ten equal rejections (which only this or a restart
    * ends), a refused role, a missing schema. An operator's decision, once the cause is mended. Errors:
    * `nothing_to_resume`.

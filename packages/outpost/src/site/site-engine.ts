@@ -3,6 +3,7 @@ import type { Applier } from '../applier/applier.ts'
 import type { ApplierAlarm, LineageNews } from '../applier/applier-options.ts'
 import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
+import { OutpostError } from '../errors/outpost-error.ts'
 import { CatalogRepair } from './catalog-repair.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
 import { KnownLineage } from './known-lineage.ts'
@@ -21,6 +22,7 @@ import { StateWaiters } from './state-waiters.ts'
 import { StatusNews } from './status-news.ts'
 
 const replicaQueryTimeoutMs = 2_000
+const mainQueryTimeoutMs = 15_000
 
 /**
  * What moves in a site: applier, confirmer, retainer and chores, and what each tells the others.
@@ -114,6 +116,17 @@ export class SiteEngine {
   askReplica(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[]> {
     const work = async (client: PoolClient) => (await client.query(sql, [...values])).rows
     return this.#parts.watch.run(replicaQueryTimeoutMs, work, { insists: true })
+  }
+
+  /** Error: `release_refused` while the replica confirms by itself. */
+  async releaseUnconfirmed(): Promise<number> {
+    const { replica, main } = this.#parts
+    if (!replica || this.#confirmer.state === 'connected' || this.#confirmer.state === undefined) {
+      throw new OutpostError('release_refused', 'The replica of this site answers and confirms by itself.')
+    }
+    return await this.#confirmer.release((sql, values) =>
+      main.run(mainQueryTimeoutMs, async (client) => (await client.query(sql, [...values])).rows),
+    )
   }
 
   #makeApplier(): Applier {

@@ -132,6 +132,28 @@ describeEachPostgres('a site between nodes that differ', (pg) => {
     expect(await names()).toEqual(['confirmed', 'first'])
   })
 
+  it('P11, N17: what main has is released where the replica is gone, and is not missed when it comes back behind', async () => {
+    await cluster.standby.query('SELECT pg_wal_replay_pause()')
+    await expect(site.releaseUnconfirmed()).rejects.toMatchObject({ code: 'release_refused' })
+    toReplica.cut()
+    const receipt = await record('released')
+    await receipt.applied()
+    await waitFor(async () => (await site.health()).replica === 'unreachable', {
+      what: 'the replica is missed',
+    })
+    expect(await site.releaseUnconfirmed()).toBe(1)
+    expect(await site.releaseUnconfirmed()).toBe(0)
+    expect(receipt.state).not.toBe('applied')
+    expect(await site.read('SELECT name FROM unit')).toMatchObject({ servedBy: 'main' })
+    expect(await names()).toEqual(['first', 'released'])
+    toReplica.restore()
+    toMain.cut()
+    await untilReadable()
+    expect(await names()).toEqual(['first', 'released'])
+    await cluster.standby.query('SELECT pg_wal_replay_resume()')
+    expect(await names()).toEqual(['first', 'released'])
+  })
+
   it('N15: a replica off the lineage of main confirms nothing, and rows that main lost stay visible', async () => {
     const [branch, next] = cluster.standbys
     await (await record('kept')).replicated()
