@@ -1,6 +1,6 @@
 import { nowhere, type SlabPlace } from './image-slab.ts'
 import { SlotHash } from './slot-hash.ts'
-import { grownInt32, grownUint8, grownUint32 } from './typed-growth.ts'
+import { PagedInt32, PagedUint8 } from './paged.ts'
 
 /** The newest image does not follow from the slab alone: another row's key is part of its history. */
 export const movedFlag = 1
@@ -9,18 +9,18 @@ export const insertedFlag = 2
 
 /** One slot per pending row in typed arrays, about 30 bytes each, found by the hash of table and key. */
 export class SlotStore {
-  #highs = new Int32Array(1024)
-  #lows = new Int32Array(1024)
-  #tables = new Int32Array(1024)
-  #heads = new Int32Array(1024)
-  #tails = new Int32Array(1024)
-  #members = new Int32Array(1024)
-  #places = new Uint32Array(1024)
-  #flags = new Uint8Array(1024)
-  #generations = new Uint8Array(1024)
+  readonly #highs = new PagedInt32()
+  readonly #lows = new PagedInt32()
+  readonly #tables = new PagedInt32()
+  readonly #heads = new PagedInt32()
+  readonly #tails = new PagedInt32()
+  readonly #members = new PagedInt32()
+  readonly #places = new PagedInt32()
+  readonly #flags = new PagedUint8()
+  readonly #generations = new PagedUint8()
   readonly #hash = new SlotHash(
-    (slot) => this.#highs[slot]!,
-    (slot) => this.#lows[slot]!,
+    (slot) => this.#highs.get(slot),
+    (slot) => this.#lows.get(slot),
   )
   #count = 0
   #free = -1
@@ -31,13 +31,13 @@ export class SlotStore {
 
   add(high: number, low: number, table: number): number {
     const slot = this.#take()
-    this.#highs[slot] = high
-    this.#lows[slot] = low
-    this.#tables[slot] = table
-    this.#heads[slot] = -1
-    this.#tails[slot] = -1
-    this.#places[slot] = nowhere
-    this.#flags[slot] = 0
+    this.#highs.set(slot, high)
+    this.#lows.set(slot, low)
+    this.#tables.set(slot, table)
+    this.#heads.set(slot, -1)
+    this.#tails.set(slot, -1)
+    this.#places.set(slot, nowhere)
+    this.#flags.set(slot, 0)
     this.#hash.add(slot)
     return slot
   }
@@ -45,80 +45,80 @@ export class SlotStore {
   /** Its generation moves on, so that what still points to it can tell. */
   release(slot: number): void {
     this.#hash.remove(slot)
-    this.#generations[slot] = this.#generations[slot]! + 1
-    this.#tables[slot] = -1
-    this.#heads[slot] = this.#free
+    this.#generations.set(slot, this.#generations.get(slot) + 1)
+    this.#tables.set(slot, -1)
+    this.#heads.set(slot, this.#free)
     this.#free = slot
   }
 
   /** -1 for a free slot. */
   generation(slot: number): number {
-    return this.#tables[slot] === -1 ? -1 : this.#generations[slot]!
+    return this.#tables.get(slot) === -1 ? -1 : this.#generations.get(slot)
   }
 
   table(slot: number): number {
-    return this.#tables[slot]!
+    return this.#tables.get(slot)
   }
 
   head(slot: number): number {
-    return this.#heads[slot]!
+    return this.#heads.get(slot)
   }
 
   tail(slot: number): number {
-    return this.#tails[slot]!
+    return this.#tails.get(slot)
   }
 
   setChain(slot: number, head: number, tail: number): void {
-    this.#heads[slot] = head
-    this.#tails[slot] = tail
+    this.#heads.set(slot, head)
+    this.#tails.set(slot, tail)
   }
 
   /** Its place among the rows of its table. */
   member(slot: number): number {
-    return this.#members[slot]!
+    return this.#members.get(slot)
   }
 
   setMember(slot: number, member: number): void {
-    this.#members[slot] = member
+    this.#members.set(slot, member)
   }
 
   place(slot: number): SlabPlace {
-    return this.#places[slot]!
+    return this.#places.get(slot) >>> 0
   }
 
   setPlace(slot: number, place: SlabPlace): void {
-    this.#places[slot] = place
+    this.#places.set(slot, place)
   }
 
   has(slot: number, flag: number): boolean {
-    return (this.#flags[slot]! & flag) !== 0
+    return (this.#flags.get(slot) & flag) !== 0
   }
 
   flag(slot: number, flag: number): void {
-    this.#flags[slot]! |= flag
+    this.#flags.set(slot, this.#flags.get(slot) | flag)
   }
 
   unflag(slot: number, flag: number): void {
-    this.#flags[slot]! &= ~flag
+    this.#flags.set(slot, this.#flags.get(slot) & ~flag)
   }
 
   #take(): number {
     if (this.#free !== -1) {
       const slot = this.#free
-      this.#free = this.#heads[slot]!
+      this.#free = this.#heads.get(slot)
       return slot
     }
     const slot = this.#count++
     const needed = this.#count
-    this.#highs = grownInt32(this.#highs, needed)
-    this.#lows = grownInt32(this.#lows, needed)
-    this.#tables = grownInt32(this.#tables, needed)
-    this.#heads = grownInt32(this.#heads, needed)
-    this.#tails = grownInt32(this.#tails, needed)
-    this.#members = grownInt32(this.#members, needed)
-    this.#places = grownUint32(this.#places, needed)
-    this.#flags = grownUint8(this.#flags, needed)
-    this.#generations = grownUint8(this.#generations, needed)
+    this.#highs.reserve(needed)
+    this.#lows.reserve(needed)
+    this.#tables.reserve(needed)
+    this.#heads.reserve(needed)
+    this.#tails.reserve(needed)
+    this.#members.reserve(needed)
+    this.#places.reserve(needed)
+    this.#flags.reserve(needed)
+    this.#generations.reserve(needed)
     return slot
   }
 }

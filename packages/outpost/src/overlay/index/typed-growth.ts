@@ -9,24 +9,3 @@ export function grownInt32(array: Int32Array<ArrayBuffer>, needed: number): Int3
   larger.set(array)
   return larger
 }
-
-export function grownUint32(array: Uint32Array<ArrayBuffer>, needed: number): Uint32Array<ArrayBuffer> {
-  if (needed <= array.length) return array
-  const larger = new Uint32Array(roomier(array.length, needed))
-  larger.set(array)
-  return larger
-}
-
-export function grownUint8(array: Uint8Array<ArrayBuffer>, needed: number): Uint8Array<ArrayBuffer> {
-  if (needed <= array.length) return array
-  const larger = new Uint8Array(roomier(array.length, needed))
-  larger.set(array)
-  return larger
-}
-
-export function grownFloat64(array: Float64Array<ArrayBuffer>, needed: number): Float64Array<ArrayBuffer> {
-  if (needed <= array.length) return array
-  const larger = new Float64Array(roomier(array.length, needed))
-  larger.set(array)
-  return larger
-}

@@ -1,4 +1,4 @@
-import { grownInt32, grownUint8 } from './typed-growth.ts'
+import { PagedInt32, PagedUint8 } from './paged.ts'
 
 /**
  * Which slots ever held a value in an indexed column: chained hash over typed arrays, 17 bytes a value.
@@ -8,10 +8,10 @@ import { grownInt32, grownUint8 } from './typed-growth.ts'
  */
 export class ValueIndex {
   #buckets = new Int32Array(1024).fill(-1)
-  #hashes = new Int32Array(1024)
-  #slots = new Int32Array(1024)
-  #generations = new Uint8Array(1024)
-  #next = new Int32Array(1024)
+  readonly #hashes = new PagedInt32()
+  readonly #slots = new PagedInt32()
+  readonly #generations = new PagedUint8()
+  readonly #next = new PagedInt32()
   #count = 0
   #sweepAt = 1024
   readonly #generationOf: (slot: number) => number
@@ -24,29 +24,29 @@ export class ValueIndex {
   add(hash: number, slot: number): void {
     if (this.#count >= this.#sweepAt) this.#sweep()
     const node = this.#count++
-    this.#hashes = grownInt32(this.#hashes, this.#count)
-    this.#slots = grownInt32(this.#slots, this.#count)
-    this.#next = grownInt32(this.#next, this.#count)
-    this.#generations = grownUint8(this.#generations, this.#count)
+    this.#hashes.reserve(this.#count)
+    this.#slots.reserve(this.#count)
+    this.#next.reserve(this.#count)
+    this.#generations.reserve(this.#count)
     this.#set(node, hash, slot, this.#generationOf(slot))
   }
 
   /** Calls back with each slot that may hold the value, sometimes twice. */
   each(hash: number, found: (slot: number) => void): void {
     let node = this.#buckets[hash & (this.#buckets.length - 1)]!
-    for (; node !== -1; node = this.#next[node]!) {
-      if (this.#hashes[node] !== hash) continue
-      const slot = this.#slots[node]!
-      if (this.#generations[node] === this.#generationOf(slot)) found(slot)
+    for (; node !== -1; node = this.#next.get(node)) {
+      if (this.#hashes.get(node) !== hash) continue
+      const slot = this.#slots.get(node)
+      if (this.#generations.get(node) === this.#generationOf(slot)) found(slot)
     }
   }
 
   #set(node: number, hash: number, slot: number, generation: number): void {
     const bucket = hash & (this.#buckets.length - 1)
-    this.#hashes[node] = hash
-    this.#slots[node] = slot
-    this.#generations[node] = generation
-    this.#next[node] = this.#buckets[bucket]!
+    this.#hashes.set(node, hash)
+    this.#slots.set(node, slot)
+    this.#generations.set(node, generation)
+    this.#next.set(node, this.#buckets[bucket]!)
     this.#buckets[bucket] = node
   }
 
@@ -55,8 +55,8 @@ export class ValueIndex {
     const before = this.#count
     let live = 0
     for (let node = 0; node < before; node++) {
-      const slot = this.#slots[node]!
-      if (this.#generations[node] === this.#generationOf(slot)) live++
+      const slot = this.#slots.get(node)
+      if (this.#generations.get(node) === this.#generationOf(slot)) live++
     }
     this.#sweepAt = Math.max(1024, live * 2)
     let size = 1024
@@ -64,11 +64,11 @@ export class ValueIndex {
     this.#buckets = new Int32Array(size).fill(-1)
     this.#count = 0
     for (let node = 0; node < before; node++) {
-      const slot = this.#slots[node]!
-      const generation = this.#generations[node]!
+      const slot = this.#slots.get(node)
+      const generation = this.#generations.get(node)
       if (generation !== this.#generationOf(slot)) continue
       // Nodes only move down, so nothing unread is overwritten.
-      this.#set(this.#count++, this.#hashes[node]!, slot, generation)
+      this.#set(this.#count++, this.#hashes.get(node), slot, generation)
     }
   }
 }
