@@ -23,6 +23,24 @@ describeEachPostgres('rejections that say the schema is wrong', (pg) => {
     for (let i = 0; i < count; i++) seqs.push(await site.append(operations(i)))
     return seqs
   }
+  const refuseNegatives = () =>
+    stage.main.query(`
+      CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.count < 0 THEN RAISE EXCEPTION 'negative' USING ERRCODE = '42000'; END IF; RETURN NEW; END $$;
+      CREATE TRIGGER judge BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION judge()`)
+  /** Connections of which the first loses the answer to what main has committed. */
+  const losingFirstAnswer = () => {
+    const loss = { hasHappened: false }
+    const openSession = stage.sessions((session) => ({
+      apply: async (call) => {
+        const answer = await session.apply(call)
+        if (loss.hasHappened || call.transactions.length === 0) return answer
+        loss.hasHappened = true
+        throw Object.assign(new Error('the answer is lost'), { code: 'ECONNRESET' })
+      },
+    }))
+    return { openSession, loss }
+  }
 
   it('N11: ten equal class-42 rejections stop the applier, and the rest waits unharmed until it is resumed', async () => {
     const site = await stage.open({ isStarted: false, configurationRetryMs: 10 })
@@ -79,10 +97,7 @@ describeEachPostgres('rejections that say the schema is wrong', (pg) => {
   })
 
   it('N11: a success of the same statement ends the streak: the schema is right, and the data was not', async () => {
-    await stage.main.query(`
-      CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN IF NEW.count < 0 THEN RAISE EXCEPTION 'negative' USING ERRCODE = '42000'; END IF; RETURN NEW; END $$;
-      CREATE TRIGGER judge BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION judge()`)
+    await refuseNegatives()
     const site = await stage.open({ isStarted: false })
     const seqs = await appendMany(site, 40, (i) => [watched(String(i), i % 9 === 8 ? '1' : '-1')])
     site.applier.start()
@@ -93,46 +108,24 @@ describeEachPostgres('rejections that say the schema is wrong', (pg) => {
   })
 
   it('N11: a lost answer does not start the count anew', async () => {
-    let isLost = false
-    const site = await stage.open({
-      isStarted: false,
-      openSession: stage.sessions((session) => ({
-        apply: async (call) => {
-          const answer = await session.apply(call)
-          if (isLost || call.transactions.length === 0) return answer
-          isLost = true
-          throw Object.assign(new Error('the answer is lost'), { code: 'ECONNRESET' })
-        },
-      })),
-    })
+    const { openSession, loss } = losingFirstAnswer()
+    const site = await stage.open({ isStarted: false, openSession })
     const seqs = await appendMany(site, 25, () => [inNowhere()])
     site.applier.start()
     await untilBlocked(site)
+    expect(loss.hasHappened).toBe(true)
     expect(site.journal.seqsIn('rejected')).toEqual(seqs.slice(0, 10))
     expect(await stage.count('outpost.ledger')).toBe(10)
   })
 
   it('N11: nor does it take a success that ended a streak for none', async () => {
-    await stage.main.query(`
-      CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN IF NEW.count < 0 THEN RAISE EXCEPTION 'negative' USING ERRCODE = '42000'; END IF; RETURN NEW; END $$;
-      CREATE TRIGGER judge BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION judge()`)
-    let isLost = false
-    const site = await stage.open({
-      isStarted: false,
-      openSession: stage.sessions((session) => ({
-        apply: async (call) => {
-          const answer = await session.apply(call)
-          if (isLost || call.transactions.length === 0) return answer
-          isLost = true
-          throw Object.assign(new Error('the answer is lost'), { code: 'ECONNRESET' })
-        },
-      })),
-    })
+    await refuseNegatives()
+    const { openSession, loss } = losingFirstAnswer()
+    const site = await stage.open({ isStarted: false, openSession })
     await appendMany(site, 40, (i) => [watched(String(i), i % 9 === 8 ? '1' : '-1')])
     site.applier.start()
     await waitFor(() => site.journal.seqsIn('buffered').length === 0, { what: 'all of it' })
-    expect(isLost).toBe(true)
+    expect(loss.hasHappened).toBe(true)
     expect(site.journal.seqsIn('applied')).toHaveLength(4)
     expect(site.alarms).toEqual([])
   })
