@@ -1,34 +1,18 @@
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
 import { expect, it } from 'vitest'
-import type { CommandContext } from './context.ts'
-import { run } from './run.ts'
+import { runRecorded } from './recorded-run.spec-suite.ts'
 
 describeEachPostgres('commands on main', (pg) => {
   const server = useServer(pg)
 
-  async function outpost(argv: readonly string[], env: Record<string, string> = {}) {
-    const written = { stdout: '', stderr: '' }
-    const context: CommandContext = {
-      env: {
-        MAIN_DB_HOST: '127.0.0.1',
-        MAIN_DB_PORT: String(server().port),
-        MAIN_DB_USER: 'postgres',
-        MAIN_DB_NAME: 'postgres',
-        ...env,
-      },
-      cwd: '/',
-      stdout: (text) => {
-        written.stdout += text
-      },
-      stderr: (text) => {
-        written.stderr += text
-      },
-      isTerminal: false,
-      stopSignal: () => new AbortController().signal,
-      setExitCode: () => undefined,
-    }
-    return { code: await run(argv, context), ...written }
-  }
+  const outpost = (argv: readonly string[], env: Record<string, string> = {}) =>
+    runRecorded(argv, {
+      MAIN_DB_HOST: '127.0.0.1',
+      MAIN_DB_PORT: String(server().port),
+      MAIN_DB_USER: 'postgres',
+      MAIN_DB_NAME: 'postgres',
+      ...env,
+    })
 
   it.each([
     ['token create', ['token', 'create', '--name', 'early', '--scopes', 'read']],

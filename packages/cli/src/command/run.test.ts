@@ -1,82 +1,64 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { CommandContext } from './context.ts'
 import { buildProgram, eachCommand } from './program.ts'
-import { run } from './run.ts'
-
-function recordingContext(env: Record<string, string> = {}) {
-  const written = { stdout: '', stderr: '' }
-  const context: CommandContext = {
-    env,
-    cwd: '/',
-    stdout: (text) => {
-      written.stdout += text
-    },
-    stderr: (text) => {
-      written.stderr += text
-    },
-    isTerminal: false,
-    stopSignal: () => new AbortController().signal,
-    setExitCode: () => undefined,
-  }
-  return { context, written }
-}
+import { recordingContext, runRecorded } from './recorded-run.spec-suite.ts'
 
 describe('run', () => {
   it('suggests the command that was meant', async () => {
-    const { context, written } = recordingContext()
-    expect(await run(['stauts'], context)).toBe(2)
-    expect(written).toEqual({
+    expect(await runRecorded(['stauts'])).toEqual({
+      code: 2,
       stdout: '',
       stderr: "error: unknown command 'stauts'\nhint: Did you mean status?\n",
     })
   })
 
   it('suggests the option that was meant', async () => {
-    const { context, written } = recordingContext()
-    expect(await run(['status', '--ulr', 'x'], context)).toBe(2)
-    expect(written.stderr).toContain('Did you mean --url?')
+    const { code, stderr } = await runRecorded(['status', '--ulr', 'x'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('Did you mean --url?')
   })
 
   it('prints a problem document with --json, also for wrong usage', async () => {
-    const { context, written } = recordingContext()
-    expect(await run(['tx', 'list', '--limit', '0', '--json'], context)).toBe(2)
-    expect(JSON.parse(written.stdout)).toMatchObject({ code: 'usage_invalid', exit_code: 2 })
-    expect(written.stderr).toMatch(/^error: .*--limit/)
+    const { code, stdout, stderr } = await runRecorded(['tx', 'list', '--limit', '0', '--json'])
+    expect(code).toBe(2)
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'usage_invalid', exit_code: 2 })
+    expect(stderr).toMatch(/^error: .*--limit/)
   })
 
   it('prints a problem document when the site does not answer, with exit code 3', async () => {
-    const { context, written } = recordingContext({ OUTPOST_URL: 'http://127.0.0.1:1' })
-    expect(await run(['status', '--json'], context)).toBe(3)
-    expect(JSON.parse(written.stdout)).toMatchObject({ code: 'site_unreachable', exit_code: 3 })
+    const { code, stdout } = await runRecorded(['status', '--json'], {
+      OUTPOST_URL: 'http://127.0.0.1:1',
+    })
+    expect(code).toBe(3)
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'site_unreachable', exit_code: 3 })
   })
 
   it('P9: refuses an address that is none', async () => {
-    const { context, written } = recordingContext()
-    expect(await run(['status', '--url', 'ftp://x'], context)).toBe(2)
-    expect(written.stderr).toContain('"ftp://x" is not the http address of a site')
+    const { code, stderr } = await runRecorded(['status', '--url', 'ftp://x'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('"ftp://x" is not the http address of a site')
   })
 
   it('prints help on stdout with examples and exit codes, and ends with 0', async () => {
-    const { context, written } = recordingContext()
-    expect(await run(['--help'], context)).toBe(0)
-    expect(written.stdout).toContain('Exit codes:')
-    expect(written.stderr).toBe('')
+    const { code, stdout, stderr } = await runRecorded(['--help'])
+    expect(code).toBe(0)
+    expect(stdout).toContain('Exit codes:')
+    expect(stderr).toBe('')
   })
 
   it('tells the version of its package', async () => {
-    const { context, written } = recordingContext()
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string
     }
-    expect(await run(['--version'], context)).toBe(0)
-    expect(written.stdout).toBe(`${version}\n`)
+    expect(await runRecorded(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
 
   it('shows help when no command is given', async () => {
-    const { context, written } = recordingContext()
-    expect(await run([], context)).toBe(2)
-    expect(written).toMatchObject({ stdout: '', stderr: expect.stringContaining('Usage: outpost') })
+    expect(await runRecorded([])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('Usage: outpost'),
+    })
   })
 })
 

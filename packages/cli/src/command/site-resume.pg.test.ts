@@ -7,7 +7,7 @@ import { opsDbMigrations, seedReferenceData } from '@outpost/ops-db-api/setup'
 import { migrate, outpostMigrations } from 'outpost/migrate'
 import { openSite, type Site } from 'outpost/site'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { run } from './run.ts'
+import { runRecorded } from './recorded-run.spec-suite.ts'
 
 describeEachPostgres('outpost site resume', (pg) => {
   const server = useServer(pg, { config: { jit: 'off' } })
@@ -36,23 +36,8 @@ describeEachPostgres('outpost site resume', (pg) => {
     await rm(folder, { recursive: true })
   })
 
-  async function resume(...options: readonly string[]) {
-    const written = { stdout: '', stderr: '' }
-    const code = await run(['site', 'resume', '--url', url, '--token', 'x', ...options], {
-      env: {},
-      cwd: '/',
-      stdout: (text) => {
-        written.stdout += text
-      },
-      stderr: (text) => {
-        written.stderr += text
-      },
-      isTerminal: false,
-      stopSignal: () => new AbortController().signal,
-      setExitCode: () => undefined,
-    })
-    return { code, ...written }
-  }
+  const resume = (...options: readonly string[]) =>
+    runRecorded(['site', 'resume', '--url', url, '--token', 'x', ...options])
   const record = async (table: string, row: Readonly<Record<string, unknown>>) => {
     const write = site.transaction()
     write.insert(table, row)

@@ -1,8 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { CommandContext } from './context.ts'
-import { run } from './run.ts'
+import { runRecorded } from './recorded-run.spec-suite.ts'
 
 const health = {
   status: 'degraded',
@@ -33,24 +32,11 @@ beforeAll(async () => {
 afterAll(() => site.close())
 
 it('shows the health also where the token is refused', async () => {
-  const written = { stdout: '', stderr: '' }
-  const context: CommandContext = {
-    env: {
-      OUTPOST_URL: `http://127.0.0.1:${(site.address() as AddressInfo).port}`,
-      OUTPOST_TOKEN: 'of yesterday',
-    },
-    cwd: '/',
-    stdout: (text) => {
-      written.stdout += text
-    },
-    stderr: (text) => {
-      written.stderr += text
-    },
-    isTerminal: false,
-    stopSignal: () => new AbortController().signal,
-    setExitCode: () => undefined,
-  }
-  expect(await run(['status'], context)).toBe(1)
-  expect(written.stdout).toContain('degraded, records')
-  expect(written.stderr).toBe('note: figures are left out: The API token is not known.\n')
+  const { code, stdout, stderr } = await runRecorded(['status'], {
+    OUTPOST_URL: `http://127.0.0.1:${(site.address() as AddressInfo).port}`,
+    OUTPOST_TOKEN: 'of yesterday',
+  })
+  expect(code).toBe(1)
+  expect(stdout).toContain('degraded, records')
+  expect(stderr).toBe('note: figures are left out: The API token is not known.\n')
 })

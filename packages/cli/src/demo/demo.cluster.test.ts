@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort, isAlive, isFree, waitFor } from '@outpost/lab'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { run } from '../command/run.ts'
+import { runRecorded } from '../command/recorded-run.spec-suite.ts'
 import { callSite } from '../site/site-client.ts'
 import type { ReadyDemo } from './ready-line.ts'
 
@@ -187,22 +187,15 @@ describe('npm start -- --json --no-night', { timeout: 180_000 }, () => {
 })
 
 /** Exit code of `outpost migrate` against a server. */
-function migrateOn(databaseUrl: string): Promise<number> {
+async function migrateOn(databaseUrl: string): Promise<number> {
   const { hostname, port, username, pathname } = new URL(databaseUrl)
-  return run(['migrate'], {
-    env: {
-      MAIN_DB_HOST: hostname,
-      MAIN_DB_PORT: port,
-      MAIN_DB_USER: username,
-      MAIN_DB_NAME: pathname.slice(1),
-    },
-    cwd: '/',
-    stdout: () => undefined,
-    stderr: () => undefined,
-    isTerminal: false,
-    stopSignal: () => new AbortController().signal,
-    setExitCode: () => undefined,
+  const { code } = await runRecorded(['migrate'], {
+    MAIN_DB_HOST: hostname,
+    MAIN_DB_PORT: port,
+    MAIN_DB_USER: username,
+    MAIN_DB_NAME: pathname.slice(1),
   })
+  return code
 }
 
 /** The first of ten ports that are free now. */
