@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startLink } from '@outpost/lab'
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
 import { opsDbMigrations } from '@outpost/ops-db-api/setup'
 import { migrate, outpostMigrations } from 'outpost/migrate'
@@ -31,6 +32,28 @@ describeEachPostgres('outpost serve', (pg) => {
       expect(await serving.ready).toMatch(/^Site listens on http:\/\/127\.0\.0\.1:\d+ \(pid \d+\)\.\n$/)
       serving.child.kill(signal)
       expect(await serving.ended).toEqual({ code: 0, signal: null, stderr: '' })
+    }
+  })
+
+  it('P2: ends with 0 and soon, although main falls silent and never takes leave', async () => {
+    const link = await startLink({ target: { host: server().host, port: server().port } })
+    try {
+      const { host, port } = link.endpoint('default')
+      const serving = startServe(folder, {
+        MAIN_DB_HOST: host,
+        MAIN_DB_PORT: String(port),
+        MAIN_DB_USER: 'postgres',
+        MAIN_DB_NAME: 'postgres',
+        PORT: '0',
+      })
+      await serving.ready
+      link.halfOpen()
+      const sentAtMs = performance.now()
+      serving.child.kill('SIGTERM')
+      expect(await serving.ended).toEqual({ code: 0, signal: null, stderr: '' })
+      expect(performance.now() - sentAtMs).toBeLessThan(5_000)
+    } finally {
+      await link.stop()
     }
   })
 })

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
+import { BoundedClient } from '../postgres/bounded-client.ts'
 import { classify } from '../postgres/sqlstate.ts'
 import { Breaker } from './breaker.ts'
 
@@ -26,6 +27,8 @@ export class NodePool {
   readonly name: NodeName
   readonly #pool: pg.Pool
   readonly #clock: Clock
+  /** The end of each connection that is open. */
+  readonly #ends = new Set<Promise<void>>()
   readonly #breaker = new Breaker({ firstPauseMs: 100, maxPauseMs: 2_000 })
   #lastError: string | undefined
   /** Somebody watches the node and found it away: left alone until told otherwise. */
@@ -37,9 +40,11 @@ export class NodePool {
     this.#clock = options.clock
     this.#pool = new pg.Pool({
       ...options.config,
+      Client: BoundedClient,
       max: options.maxConnections ?? 10,
       idleTimeoutMillis: 30_000,
     })
+    this.#pool.on('connect', (client) => this.#noteOpen(client))
     // An idle connection that breaks is only news: the next use opens another one.
     this.#pool.on('error', (error) => {
       this.#lastError = error.message
@@ -133,8 +138,17 @@ export class NodePool {
     }
   }
 
+  /** Waits for what runs on a connection, each within its own deadline, and returns when no socket is left. */
   async stop(): Promise<void> {
     await this.#pool.end()
+    await Promise.all(this.#ends)
+  }
+
+  #noteOpen(client: pg.PoolClient): void {
+    const end: Promise<void> = new Promise<void>((resolve) => client.once('end', resolve)).finally(() =>
+      this.#ends.delete(end),
+    )
+    this.#ends.add(end)
   }
 
   #failed(error: unknown): OutpostError {
