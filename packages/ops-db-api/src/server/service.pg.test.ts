@@ -1,61 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, waitFor } from '@outpost/lab/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type TestAnswer, type TestSite, TwoSites } from './two-sites.spec-suite.ts'
+import { describe, expect, it } from 'vitest'
+import { useServiceStage } from './service-stage.spec-suite.ts'
 
 const uuid = /^[0-9a-f-]{36}$/
 const unknownId = '0190b7a4-1f2e-7c33-8a55-66d0c1a2b3c4'
 
 describeEachPostgres('the service at two sites', (version) => {
-  let sites: TwoSites
-  let observatory: TestSite
-
-  beforeAll(async () => {
-    sites = await TwoSites.start(version)
-    observatory = await sites.openObservatory()
-    await sites.openMain()
-  })
-  afterAll(() => sites.stop())
-  afterEach(async () => {
-    sites.link.restore()
-    // A node that failed is left alone for a moment; the next test begins when main answers again.
-    await waitFor(() => observatory.site.read('SELECT id FROM public.role LIMIT 1', [], { node: 'main' }), {
-      what: 'main answers the observatory',
-    })
-  })
-
-  const post = (url: string, body: unknown, headers?: Record<string, string>) =>
-    sites.call(observatory, 'POST', url, body, headers)
-  const put = (url: string, body: unknown = {}, headers?: Record<string, string>) =>
-    sites.call(observatory, 'PUT', url, body, headers)
-  const get = (url: string, headers?: Record<string, string>) =>
-    sites.call(observatory, 'GET', url, undefined, headers)
-
-  const start = async (more: Record<string, unknown> = {}) => {
-    const answer = await post('/executed_obs_units/start', { obs_unit_id: 1, ...more })
-    expect(answer.body).toMatchObject({ status: 'running', transaction_state: 'buffered' })
-    expect(answer.status).toBe(201)
-    return String(answer.body.id)
-  }
-  const onMain = async (sql: string, values: unknown[] = []) => sites.cluster.primary.query(sql, values)
-  const untilOnMain = (id: string) =>
-    waitFor(async () => (await onMain('SELECT FROM executed_obs_unit WHERE id = $1', [id])).length === 1, {
-      what: `unit ${id} on main`,
-    })
-  const untilOnReplica = (unit: string, files: number) =>
-    waitFor(
-      async () =>
-        (
-          await sites.cluster.standby.query('SELECT FROM raw_data_file WHERE executed_obs_unit_id = $1', [
-            unit,
-          ])
-        ).length === files,
-      { what: `${files} files of unit ${unit} on the replica` },
-    )
+  const stage = useServiceStage(version)
+  const { post, put, get, start, onMain, untilOnMain } = stage
 
   describe('while the link is cut', () => {
     it('P1, P2, P6: records a whole observation, reads it back at once, and everything reaches main once', async () => {
-      sites.link.cut()
+      stage.sites.link.cut()
       const id = await start({
         start_time: '2026-04-15T22:30:00Z',
         mean_elevation: 55.5,
@@ -119,7 +76,7 @@ describeEachPostgres('the service at two sites', (version) => {
         packages: { by_state: { transferring: 1 } },
       })
 
-      sites.link.restore()
+      stage.sites.link.restore()
       await waitFor(
         async () => {
           const [row] = await onMain(
@@ -148,7 +105,7 @@ describeEachPostgres('the service at two sites', (version) => {
     })
 
     it('N5: refuses reference data with what still works, and reads it on', async () => {
-      sites.link.cut()
+      stage.sites.link.cut()
       const refused = await post('/sources', { name: `late ${randomUUID()}`, type: 'constant_elevation' })
       expect(refused).toMatchObject({
         status: 503,
@@ -164,7 +121,7 @@ describeEachPostgres('the service at two sites', (version) => {
       const written = await post('/executed_obs_units/start', { obs_unit_id: 1 })
       const token = String(written.body.token)
       const changed = { 'outpost-token': `${token.slice(0, -6)}AAAAAA` }
-      const { length } = await observatory.site.transactions({ limit: 1_000 })
+      const { length } = await stage.sites.observatory.site.transactions({ limit: 1_000 })
       for (const refused of [
         await post('/executed_obs_units/start', { obs_unit_id: 1 }, changed),
         await put(`/executed_obs_units/${String(written.body.id)}/finish`, {}, changed),
@@ -172,7 +129,7 @@ describeEachPostgres('the service at two sites', (version) => {
       ]) {
         expect(refused).toMatchObject({ status: 400, body: { code: 'token_invalid' } })
       }
-      expect(await observatory.site.transactions({ limit: 1_000 })).toHaveLength(length)
+      expect(await stage.sites.observatory.site.transactions({ limit: 1_000 })).toHaveLength(length)
       const finish = `/executed_obs_units/${String(written.body.id)}/finish`
       expect(await put(finish, {}, { 'outpost-token': token })).toMatchObject({ status: 200 })
     })
@@ -183,14 +140,14 @@ describeEachPostgres('the service at two sites', (version) => {
     })
 
     it('P9, N21: finish before start is 404 once main has proven it, and 503 before', async () => {
-      sites.link.cut()
+      stage.sites.link.cut()
       const unproven = await put(`/executed_obs_units/${unknownId}/finish`)
       expect(unproven).toMatchObject({ status: 503, body: { code: 'not_here_yet' } })
       expect(await get(`/executed_obs_units/${unknownId}`)).toMatchObject({
         status: 503,
         body: { code: 'not_here_yet' },
       })
-      sites.link.restore()
+      stage.sites.link.restore()
       const proven = await waitFor(
         async () => {
           const answer = await put(`/executed_obs_units/${unknownId}/finish`)
@@ -289,8 +246,8 @@ describeEachPostgres('the service at two sites', (version) => {
         async () => (await get(`/executed_obs_units/${id}`)).body.transaction_state === 'replicated',
         { what: 'replicated', deadlineMs: 20_000 },
       )
-      sites.link.cut()
-      await sites.cluster.standby.stop()
+      stage.sites.link.cut()
+      await stage.sites.cluster.standby.stop()
       try {
         const finished = await put(`/executed_obs_units/${id}/finish`)
         expect(finished.status).toBe(200)
@@ -307,7 +264,7 @@ describeEachPostgres('the service at two sites', (version) => {
           body: { code: 'not_here_yet' },
         })
       } finally {
-        await sites.cluster.standby.start()
+        await stage.sites.cluster.standby.start()
       }
     })
   })
@@ -351,127 +308,11 @@ describeEachPostgres('the service at two sites', (version) => {
     })
   })
 
-  describe('lists', () => {
-    it('P6: pages through pending and replicated rows without missing or repeating one', async () => {
-      const unit = await start()
-      const names = Array.from({ length: 25 }, (_none, n) => `page-${String(n).padStart(2, '0')}`)
-      const bulk = (some: readonly string[]) =>
-        post('/raw_data_files/bulk', {
-          files: some.map((name, n) => ({ executed_obs_unit_id: unit, name, size_bytes: n % 3 })),
-        })
-      await bulk(names.slice(0, 12))
-      await untilOnMain(unit)
-      sites.link.cut()
-      await bulk(names.slice(12))
-      for (const sort of ['name', '-name', 'size_bytes', '-size_bytes', 'checksum', '-created_at']) {
-        const seen: string[] = []
-        let cursor: unknown = ''
-        while (cursor !== null) {
-          const url: string = `/raw_data_files?executed_obs_unit_id=${unit}&sort=${sort}&limit=7&count=true${cursor === '' ? '' : `&cursor=${String(cursor)}`}`
-          const { body }: TestAnswer = await get(url)
-          expect(body.total).toBe(25)
-          seen.push(...body.items.map((item) => String(item.name)))
-          cursor = body.next_cursor
-        }
-        expect([...seen].sort()).toEqual(names)
-        if (sort === 'name') expect(seen).toEqual(names)
-      }
-    })
-
-    it('P6: the total is that of the items while rows come, change and move to main', async () => {
-      const unit = await start()
-      let isWriting = true
-      const write = async () => {
-        for (let n = 0; n < 20; n++) {
-          await post('/raw_data_files/bulk', {
-            files: ['a', 'b'].map((name) => ({ executed_obs_unit_id: unit, name: `${name}${n}` })),
-          })
-          await put(`/executed_obs_units/${await start({ obs_unit_id: 2 })}/finish`)
-        }
-      }
-      const writing = Promise.all([write(), write()]).finally(() => {
-        isWriting = false
-      })
-      const wrong: unknown[] = []
-      const read = async (url: string) => {
-        while (isWriting) {
-          const { body } = await get(`${url}&limit=500&count=true`)
-          if (body.total !== body.items.length) wrong.push([url, body.total, body.items.length])
-        }
-      }
-      const files = `/raw_data_files?executed_obs_unit_id=${unit}`
-      const running = '/executed_obs_units?obs_unit_id=2&status=running'
-      await Promise.all([writing, read(files), read(files), read(running)])
-      expect(wrong).toEqual([])
-    })
-
-    it('P6: the total is told for every page, an empty one too, over pending inserts, changes and deletes', async () => {
-      const unit = await start()
-      const file = (name: string) => ({ executed_obs_unit_id: unit, name, size_bytes: 1 })
-      const bulk = async (names: readonly string[]) =>
-        (await post('/raw_data_files/bulk', { files: names.map(file) })).body.ids as readonly string[]
-      const [deleted = '', changed = ''] = await bulk(['a', 'b', 'c', 'd'])
-      await untilOnReplica(unit, 4)
-      sites.link.cut()
-      await bulk(['e', 'f'])
-      const write = observatory.site.transaction()
-      write.delete('raw_data_file', { id: deleted })
-      write.update('raw_data_file', { id: changed }, { size_bytes: 2 })
-      await observatory.site.append(write)
-
-      const list = async (more: string) =>
-        (await get(`/raw_data_files?executed_obs_unit_id=${unit}&sort=-name&limit=2&count=true${more}`)).body
-      const names = ({ items }: TestAnswer['body']) => items.map(({ name }) => name).join('')
-      const first = await list('&size_bytes=1')
-      expect([names(first), first.total]).toEqual(['fe', 4])
-      expect(first.items[0]).toMatchObject({ transaction_state: 'buffered' })
-      const second = await list(`&size_bytes=1&cursor=${String(first.next_cursor)}`)
-      expect([names(second), second.total, second.next_cursor]).toEqual(['dc', 4, null])
-      // Everything that matches stands before the cursor.
-      const behind = await list(`&name.gte=e&cursor=${String(first.next_cursor)}`)
-      expect(behind).toEqual({ items: [], next_cursor: null, total: 2 })
-      const all = await list('&size_bytes.lte=2')
-      expect([names(all), all.total]).toEqual(['fe', 5])
-      expect(await list('&name=none')).toEqual({ items: [], next_cursor: null, total: 0 })
-    })
-
-    it('P6: pages over texts too long for a URL, pending or not', async () => {
-      const ids = [await start({ notes: '🔭'.repeat(9_998) })]
-      await untilOnMain(ids[0] ?? '')
-      sites.link.cut()
-      for (const end of ['y', 'z']) ids.push(await start({ notes: `${'🔭'.repeat(9_998)}${end}` }))
-      const seen: unknown[] = []
-      let cursor: unknown = ''
-      while (cursor !== null) {
-        const from: string = cursor === '' ? '' : `&cursor=${String(cursor)}`
-        const { body, status }: TestAnswer = await get(`/executed_obs_units?sort=notes&limit=1${from}`)
-        expect(status).toBe(200)
-        seen.push(...body.items.map((item) => item.id))
-        cursor = body.next_cursor
-      }
-      expect(seen.filter((id) => ids.includes(String(id)))).toEqual(ids)
-    })
-
-    it('filters by every comparison', async () => {
-      const unit = await start()
-      await post('/raw_data_files/bulk', {
-        files: [1, 2, 3, 4].map((n) => ({ executed_obs_unit_id: unit, name: `f${n}`, size_bytes: n })),
-      })
-      const names = async (filter: string) =>
-        (await get(`/raw_data_files?executed_obs_unit_id=${unit}&sort=name&${filter}`)).body.items.map(
-          (item) => item.name,
-        )
-      expect(await names('size_bytes.gte=3')).toEqual(['f3', 'f4'])
-      expect(await names('size_bytes.lt=2')).toEqual(['f1'])
-      expect(await names('size_bytes.gt=1&size_bytes.lte=3')).toEqual(['f2', 'f3'])
-      expect(await names('name.in=f1,f4')).toEqual(['f1', 'f4'])
-      expect(await names(`name=${encodeURIComponent("f1' OR '1'='1")}`)).toEqual([])
-    })
-  })
-
   describe('the main site', () => {
     it('N5: journals too, and answers when main has it', async () => {
-      const answer = await sites.call(sites.main, 'POST', '/executed_obs_units/start', { obs_unit_id: 1 })
+      const answer = await stage.sites.call(stage.sites.main, 'POST', '/executed_obs_units/start', {
+        obs_unit_id: 1,
+      })
       expect(answer).toMatchObject({
         status: 201,
         body: { transaction_state: expect.stringMatching(/applied|replicated/) },
@@ -483,14 +324,14 @@ describeEachPostgres('the service at two sites', (version) => {
   it('P5, P12: a transaction that main rejects is recorded and listed with the reason', async () => {
     const unit = await start()
     await untilOnMain(unit)
-    sites.link.cut()
+    stage.sites.link.cut()
     const file = { executed_obs_unit_id: unit, name: 'twice', instrument_module_id: 1 }
     const [{ body }] = [await post('/raw_data_files', file)]
-    await sites.cluster.primary.query(
+    await stage.sites.cluster.primary.query(
       'INSERT INTO raw_data_file (executed_obs_unit_id, name, instrument_module_id) VALUES ($1, $2, 1)',
       [unit, 'twice'],
     )
-    sites.link.restore()
+    stage.sites.link.restore()
     await waitFor(async () => (await get(`/transactions/${body.transaction_id}`)).body.state === 'rejected', {
       what: 'rejected',
       deadlineMs: 30_000,
@@ -523,19 +364,19 @@ describeEachPostgres('the service at two sites', (version) => {
   it('P2: a site restarted with every database away still knows its tokens and its rows', async () => {
     const id = await start()
     await untilOnMain(id)
-    sites.link.cut()
+    stage.sites.link.cut()
     const pending = await start()
-    await observatory.stop()
-    await sites.cluster.standby.stop()
+    await stage.sites.observatory.stop()
+    await stage.sites.cluster.standby.stop()
     try {
-      observatory = await sites.openObservatory()
+      await stage.sites.openObservatory()
       expect((await get(`/executed_obs_units/${pending}`)).body).toMatchObject({
         id: pending,
         transaction_state: 'buffered',
       })
       expect((await post('/executed_obs_units/start', { obs_unit_id: 1 })).status).toBe(201)
     } finally {
-      await sites.cluster.standby.start()
+      await stage.sites.cluster.standby.start()
     }
   })
 })
