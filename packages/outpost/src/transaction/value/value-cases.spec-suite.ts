@@ -1,4 +1,29 @@
 import fc from 'fast-check'
+import { decimalText, floats, integerText, singles, smallInteger } from './number-texts.spec-suite.ts'
+import {
+  addressText,
+  arrayText,
+  json,
+  jsonText,
+  mac,
+  multirangeOf,
+  nestedIntegers,
+  rangeOf,
+  uuids,
+  uuidText,
+} from './shape-texts.spec-suite.ts'
+import {
+  clock,
+  dates,
+  dateText,
+  goodClock,
+  goodDay,
+  intervalText,
+  offset,
+  someMoment,
+  timestampText,
+} from './time-texts.spec-suite.ts'
+import { awkwardText, join, junk, maybe, none } from './value-pieces.spec-suite.ts'
 
 /** A column type under test: JavaScript values that fit it, and strings near its border, right and wrong. */
 export interface ValueCase {
@@ -15,313 +40,6 @@ export const valueCaseSetup = `
   CREATE TYPE pointing AS (name text, azimuth float8, tags text[]);
   CREATE DOMAIN short_text AS varchar(5);
   CREATE TYPE float8_range AS RANGE (subtype = float8);`
-
-const text = fc
-  .string({ unit: 'binary', maxLength: 20 })
-  .filter((value) => !value.includes('\0') && !/\p{Surrogate}/u.test(value))
-const awkwardText = fc.oneof(
-  text,
-  fc.constantFrom(
-    '',
-    ' ',
-    'NULL',
-    'null',
-    '"',
-    '\\',
-    "'",
-    '{}',
-    '(,)',
-    'a,b',
-    ' x ',
-    '\t',
-    '\n',
-    '💥',
-    '\u00a0',
-    '\u2028',
-  ),
-)
-const digits = (max: number) => fc.stringMatching(new RegExp(`^[0-9]{1,${max}}$`))
-const sign = fc.constantFrom('', '-', '+')
-const join = (...parts: readonly fc.Arbitrary<string>[]): fc.Arbitrary<string> =>
-  fc.tuple(...parts).map((pieces) => pieces.join(''))
-const padded = (low: number, high: number, width: number) =>
-  fc.integer({ min: low, max: high }).map((value) => String(value).padStart(width, '0'))
-const maybe = (part: fc.Arbitrary<string>) => fc.oneof(fc.constant(''), part)
-const junk = fc.oneof(
-  fc.constantFrom('', ' ', 'x', '-', '.', 'NaN', 'Infinity', '-infinity', 'now', 'today', '0x10', '1_000'),
-  awkwardText,
-)
-
-const integerText = fc.oneof(
-  join(sign, digits(20)),
-  fc.constantFrom(
-    '32767',
-    '32768',
-    '-32768',
-    '-32769',
-    '2147483647',
-    '2147483648',
-    '-2147483648',
-    '-2147483649',
-  ),
-  fc.constantFrom(
-    '9223372036854775807',
-    '9223372036854775808',
-    '-9223372036854775808',
-    '-9223372036854775809',
-    '1.0',
-    '1e3',
-    '-0',
-  ),
-  junk,
-)
-const decimalText = fc.oneof(
-  join(
-    sign,
-    digits(30),
-    maybe(join(fc.constant('.'), maybe(digits(30)))),
-    maybe(join(fc.constantFrom('e', 'E'), sign, digits(2))),
-  ),
-  join(sign, fc.constant('.'), digits(10)),
-  fc.constantFrom(
-    '0.005',
-    '-0.005',
-    '99999999.994',
-    '99999999.995',
-    '1e131071',
-    '1e131072',
-    '1e-16383',
-    '1e-16384',
-    '-0.000',
-    '1e400',
-    '1e-400',
-  ),
-  junk,
-)
-const floats = fc.oneof(
-  fc.double(),
-  fc.float(),
-  fc.integer(),
-  fc.maxSafeInteger().map((n) => n * 1e9),
-  fc.integer({ min: 48, max: 120 }).map((n) => 2 ** n),
-  fc.integer({ min: 2 ** 30, max: 2 ** 31 - 1 }).map((n) => n * 2 ** 20 + n / 2 ** 20),
-  fc.integer({ min: 0, max: 2 ** 30 }).map((n) => 2 ** 50 + n / 8),
-  fc.constantFrom(1e23, 2 ** 53, 1e15, 1e14, 1e6, 123456.5, 1e-4, 1e-5, 5e-324, -0),
-)
-const singles = fc.oneof(
-  fc.float(),
-  fc.integer({ min: -(2 ** 26), max: 2 ** 26 }),
-  fc.constantFrom(1e6, 999999, 1e-5, 0.1, 16777216, 33554434, 8388608.5, -0),
-)
-
-const year = fc.oneof(
-  padded(1900, 2100, 4),
-  padded(1, 9999, 4),
-  fc.constantFrom('0000', '0001', '4714', '4713', '294276', '294277', '5874897', '5874898'),
-)
-const dateText = fc.oneof(
-  join(
-    year,
-    fc.constant('-'),
-    padded(0, 13, 2),
-    fc.constant('-'),
-    padded(0, 32, 2),
-    maybe(fc.constant(' BC')),
-  ),
-  join(padded(1970, 2038, 4), fc.constant('-'), padded(1, 12, 2), fc.constant('-'), padded(1, 28, 2)),
-)
-const clock = join(
-  padded(0, 25, 2),
-  fc.constant(':'),
-  padded(0, 61, 2),
-  maybe(join(fc.constant(':'), padded(0, 61, 2), maybe(join(fc.constant('.'), digits(9))))),
-)
-const goodClock = join(
-  padded(0, 23, 2),
-  fc.constant(':'),
-  padded(0, 59, 2),
-  fc.constant(':'),
-  padded(0, 59, 2),
-  maybe(join(fc.constant('.'), digits(7))),
-)
-const offset = join(
-  fc.constantFrom('+', '-'),
-  padded(0, 17, 2),
-  maybe(join(fc.constant(':'), padded(0, 61, 2))),
-)
-const goodDay = join(
-  padded(1, 9999, 4),
-  fc.constant('-'),
-  padded(1, 12, 2),
-  fc.constant('-'),
-  padded(1, 28, 2),
-)
-const timestampText = fc.oneof(
-  join(goodDay, fc.constantFrom('T', ' '), goodClock, maybe(fc.oneof(fc.constant('Z'), offset))),
-  join(dateText, fc.constantFrom('T', ' '), clock, maybe(fc.oneof(fc.constant('Z'), offset))),
-  join(goodDay, fc.constantFrom(' '), goodClock, fc.constantFrom('+00', ''), fc.constant(' BC')),
-  dateText,
-  fc.constantFrom(
-    'infinity',
-    '-infinity',
-    '4714-11-24 00:00:00 BC',
-    '4714-11-23 23:59:59 BC',
-    '294276-12-31 23:59:59.999999',
-    '294276-12-31 23:59:59.9999996',
-    '1999-12-31 23:59:59.999999',
-    '2026-06-30 23:59:60',
-    '2026-06-30 24:00:00',
-    '1999-12-31 23:59:59.5',
-  ),
-  junk,
-)
-const dates = fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
-
-const count = fc.integer({ min: -1000, max: 1000 }).map(String)
-const intervalText = fc.oneof(
-  join(
-    fc.constant('P'),
-    maybe(join(count, fc.constant('Y'))),
-    maybe(join(count, fc.constant('M'))),
-    maybe(join(count, fc.constant('D'))),
-    fc.constant('T'),
-    maybe(join(count, fc.constant('H'))),
-    join(count, maybe(join(fc.constant('.'), digits(6))), fc.constant('S')),
-  ),
-  join(
-    count,
-    fc.constantFrom(' year ', ' years ', ' mons ', ' days ', ' weeks '),
-    maybe(join(count, fc.constantFrom(' days ', ' hours ', ' min '))),
-    maybe(join(sign, goodClock)),
-  ),
-  fc.constantFrom(
-    '1 day',
-    '00:00:00',
-    '-00:00:00.5',
-    '1 mon -1 days',
-    '-1 years +2 mons',
-    'P1W',
-    'PT',
-    'P',
-    '1',
-    '99999999 years',
-  ),
-  junk,
-)
-
-const json = fc
-  .jsonValue({ maxDepth: 4, stringUnit: 'binary' })
-  .filter((value) => !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value)))
-const jsonText = fc.oneof(
-  json.map((value) => JSON.stringify(value)),
-  json.map((value) => JSON.stringify(value, null, 2)),
-  fc.constantFrom(
-    '{"b":1,"aa":2,"a":1.10,"a":1e3}',
-    '[-0, -0.0, 0.0e5, 1E-3, 12345678901234567890123]',
-    '{"é":1,"zz":2,"z":3,"💥":4,"ab\u00e9":0}',
-    '"\\u00e9\\ud83d\\ude00\\/\\b\\u001f\u007f"',
-    '"\\u0000"',
-    '"\\ud800"',
-    '{a:1}',
-    '[1,]',
-    '01',
-    '1.',
-    '.5',
-    '+1',
-    '"\t"',
-    'tru',
-    '[[[]]]',
-    '{"a":}',
-    ' 1 ',
-    '"a" 1',
-    'nullx',
-    '1e200000',
-  ),
-  junk,
-)
-
-const word = fc.integer({ min: 0, max: 0xffff }).map((value) => value.toString(16))
-const sparseWord = fc.oneof(fc.constant('0'), word)
-const ipv6 = fc.oneof(
-  fc.tuple(...Array.from({ length: 8 }, () => sparseWord)).map((words) => words.join(':')),
-  fc.constantFrom(
-    '::',
-    '::1',
-    '::ffff:10.1.2.3',
-    '::10.1.2.3',
-    '::2',
-    '::1:0',
-    '1::',
-    'fe80::1%eth0',
-    '2001:DB8::1',
-    '64:ff9b::1.2.3.4',
-  ),
-)
-const ipv4 = fc
-  .tuple(...Array.from({ length: 4 }, () => fc.integer({ min: 0, max: 260 })))
-  .map((bytes) => bytes.join('.'))
-const addressText = fc.oneof(
-  join(fc.oneof(ipv4, ipv6), maybe(join(fc.constant('/'), padded(0, 130, 1)))),
-  fc.constantFrom('10.0.0.0/8', '10.1/16', '192.168.1.0/24', '2001:db8::/32'),
-  junk,
-)
-const hexByte = fc.integer({ min: 0, max: 255 }).map((value) => value.toString(16).padStart(2, '0'))
-const mac = (bytes: number) =>
-  fc.oneof(
-    fc
-      .tuple(fc.array(hexByte, { minLength: bytes, maxLength: bytes }), fc.constantFrom(':', '-', ''))
-      .map(([parts, separator]) => parts.join(separator)),
-    junk,
-  )
-
-const rangeOf = (bound: fc.Arbitrary<string>) =>
-  fc.oneof(
-    join(fc.constantFrom('[', '('), maybe(bound), fc.constant(','), maybe(bound), fc.constantFrom(']', ')')),
-    fc.constantFrom('empty', '[,]', '(,)', '[1', '1,2', ''),
-  )
-const smallInteger = fc.integer({ min: -20, max: 20 }).map(String)
-const multirangeOf = (bound: fc.Arbitrary<string>) =>
-  fc.array(rangeOf(bound), { maxLength: 5 }).map((ranges) => `{${ranges.join(',')}}`)
-const someMoment = join(goodDay, fc.constant(' '), padded(0, 23, 2), fc.constant(':00:00')).map(
-  (value) => `"${value}"`,
-)
-
-const uuids = fc.uuid()
-const uuidText = fc.oneof(
-  uuids,
-  uuids.map((value) => value.toUpperCase()),
-  uuids.map((value) => value.replaceAll('-', '')),
-  uuids.map((value) => `{${value}}`),
-  uuids.map((value) => value.slice(1)),
-  junk,
-)
-const arrayText = fc.oneof(
-  fc.constantFrom(
-    '{}',
-    '{1,2}',
-    '{{1,2},{3,4}}',
-    '{{1},{2,3}}',
-    '{1,{2}}',
-    '{NULL,null}',
-    '{"1"}',
-    '{1,}',
-    '{',
-    '[2:3]={1,2}',
-    '{ 1 , 2 }',
-    '{{}}',
-    '{1}x',
-    '{"a\\"b"}',
-    '{a b}',
-    '{a\\ }',
-  ),
-  junk,
-)
-const nestedIntegers = fc.integer({ min: 1, max: 3 }).chain((width) =>
-  fc.array(fc.array(fc.option(fc.integer({ min: -9, max: 9 })), { minLength: width, maxLength: width }), {
-    maxLength: 3,
-  }),
-)
-const none = fc.constant('')
 
 /** Every type that has a rule of its own. */
 export const valueCases: readonly ValueCase[] = [
