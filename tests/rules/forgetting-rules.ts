@@ -1,6 +1,7 @@
 import type { Rule } from './rule.ts'
 
 const outpost = 'packages/outpost/src'
+const apply = `${outpost}/ledger/migrations/004-apply`
 const retention = `${outpost}/applier/retention.test.ts`
 const call = `${outpost}/applier/call.pg.test.ts`
 
@@ -58,7 +59,7 @@ export const forgettingRules: readonly Rule[] = [
     guards: [
       {
         ensures: 'the watermark moves with the rows',
-        file: `${outpost}/ledger/migrations/004-apply.ts`,
+        file: `${apply}/forget.ts`,
         find: 'DO UPDATE SET dropped_through = greatest(e.dropped_through, excluded.dropped_through);',
         replace: 'DO NOTHING;',
         test: { file: call, title: 'N14: what was pruned counts as present' },
@@ -88,7 +89,7 @@ export const forgettingRules: readonly Rule[] = [
       },
       {
         ensures: 'it is not applied when an old copy of the journal sends it',
-        file: `${outpost}/ledger/migrations/004-apply.ts`,
+        file: `${apply}/attempt.ts`,
         find: 'IF (p_transaction->>0)::bigint <= p_mark THEN',
         replace: 'IF false THEN',
         test: {

@@ -1,6 +1,7 @@
 import type { Rule } from './rule.ts'
 
 const outpost = 'packages/outpost/src'
+const apply = `${outpost}/ledger/migrations/004-apply`
 const call = `${outpost}/applier/call.pg.test.ts`
 const identity = `${outpost}/applier/identity.pg.test.ts`
 const replay = `${outpost}/applier/replay.pg.test.ts`
@@ -23,7 +24,7 @@ export const identityRules: readonly Rule[] = [
       },
       {
         ensures: 'a rejection is recorded with its reason',
-        file: `${outpost}/ledger/migrations/004-apply.ts`,
+        file: `${apply}/attempt.ts`,
         find: `'rejected', decode(p_transaction->>2, 'hex'), v_state,`,
         replace: `'rejected', decode(p_transaction->>2, 'hex'), NULL,`,
         test: { file: call, title: 'N1: a ledger row says which transaction it was' },
@@ -45,7 +46,7 @@ export const identityRules: readonly Rule[] = [
     guards: [
       {
         ensures: 'a transaction is looked for by its id, not by its number',
-        file: `${outpost}/ledger/migrations/004-apply.ts`,
+        file: `${apply}/attempt.ts`,
         find: 'SELECT * INTO v_row FROM outpost.ledger WHERE site = p_site AND transaction_id = (p_transaction->>1)::uuid;',
         replace:
           'SELECT * INTO v_row FROM outpost.ledger WHERE site = p_site AND epoch = p_epoch AND seq = (p_transaction->>0)::bigint;',
@@ -53,7 +54,7 @@ export const identityRules: readonly Rule[] = [
       },
       {
         ensures: 'main says that a number is taken',
-        file: `${outpost}/ledger/migrations/004-apply.ts`,
+        file: `${apply}/attempt.ts`,
         find: `RETURN '{"o": "taken"}';`,
         replace: 'NULL;',
         test: { file: identity, title: 'N2: a seq that stands for another transaction' },

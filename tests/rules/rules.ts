@@ -1,4 +1,5 @@
 import { clientRules } from './client-rules.ts'
+import { drainingRules } from './draining-rules.ts'
 import { forgettingRules } from './forgetting-rules.ts'
 import { identityRules } from './identity-rules.ts'
 import { readingRules } from './reading-rules.ts'
@@ -9,6 +10,7 @@ import { sendingRules } from './sending-rules.ts'
 export const rules: readonly Rule[] = [
   ...identityRules,
   ...sendingRules,
+  ...drainingRules,
   ...forgettingRules,
   ...readingRules,
   ...clientRules,

@@ -29,7 +29,7 @@ type WireTransaction = readonly [
   readonly number[],
 ]
 
-/** See `migrations/004-apply.ts` for the meaning of the letters; they are short because the link may be 10 kB/s. */
+/** See `migrations/004-apply/procedure.ts` for the meaning of the letters; they are short because the link may be 10 kB/s. */
 export interface WireGroup {
   readonly e: number
   readonly d: readonly Seq[]
