@@ -8,8 +8,8 @@ import type { ReadAnswer } from './site-api.ts'
 
 export interface MergedReadsOptions {
   readonly siteName: string
-  readonly journal: Journal
-  readonly overlay: Overlay
+  readonly journal: Pick<Journal, 'catchUp'>
+  readonly overlay: Pick<Overlay, 'query' | 'floor'>
   readonly main: NodePool
   /** Undefined at the main site, which reads on main. */
   readonly replica: NodePool | undefined
@@ -134,7 +134,9 @@ export class MergedReads {
 
   /**
    * Behind a transaction-mode pooler the next transaction has another backend, where the name of a prepared statement
-   * means nothing (pgbouncer before 1.21). A node that says so is asked without names from then on.
+   * means nothing (pgbouncer before 1.21). A node that says so is asked without names from then on. A statement made
+   * for tables that have another form by now is made once more: one that fails again is wrong, or the tables change
+   * faster than they can be read.
    */
   async #ask(
     node: NodePool,
@@ -144,20 +146,22 @@ export class MergedReads {
     coverage: Coverage,
     insists: boolean,
   ): Promise<MergedRead> {
-    const usesNames = !this.#withoutNames.has(node.name)
-    const { repair } = this.#options
-    const { version } = repair
-    try {
-      return await node.run(
-        timeoutMs,
-        (client) => this.#options.overlay.query(executorOf(client, usesNames), sql, values, { coverage }),
-        { insists },
-      )
-    } catch (error) {
-      const isUnnamed = usesNames && nameErrors.has((error as { code?: unknown }).code)
-      if (isUnnamed) this.#withoutNames.add(node.name)
-      else if (!(await repair.isOutdated(error, version, node))) throw error
-      return await this.#ask(node, sql, values, timeoutMs, coverage, insists)
+    const { repair, overlay } = this.#options
+    for (let isRepaired = false; ; ) {
+      const usesNames = !this.#withoutNames.has(node.name)
+      const { version } = repair
+      try {
+        return await node.run(
+          timeoutMs,
+          (client) => overlay.query(executorOf(client, usesNames), sql, values, { coverage }),
+          { insists },
+        )
+      } catch (error) {
+        const isUnnamed = usesNames && nameErrors.has((error as { code?: unknown }).code)
+        if (isUnnamed) this.#withoutNames.add(node.name)
+        else if (isRepaired || !(await repair.isOutdated(error, version, node))) throw error
+        else isRepaired = true
+      }
     }
   }
 
