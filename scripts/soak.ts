@@ -17,6 +17,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '500' },
     cases: { type: 'string', default: '50000' },
     rounds: { type: 'string', default: '10' },
+    on: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -122,6 +123,7 @@ if (values.help) {
   process.stdout.write(`npm run soak -- [--only NAME] [--seed S] [--kills N] [--minutes N] [--cases N] [--rounds N]
 
   --only NAME   one of ${names.join(', ')}, or the beginning of several
+  --on N        only on PostgreSQL 15 or 18: kills and hand-over, the others run on both (both)
   --seed S      the same cases again; random when left out, and printed
   --kills N     kills at each step (${kills})
   --minutes N   of hand-over on each version (${minutes})
@@ -136,6 +138,10 @@ if (!names.some((name) => isWanted({ name }))) {
   process.stderr.write(`Nothing is named "${values.only}". There are: ${names.join(', ')}\n`)
   process.exit(2)
 }
+if (!['15', '18', undefined].includes(values.on)) {
+  process.stderr.write(`There is no PostgreSQL "${values.on}" here, only 15 and 18\n`)
+  process.exit(2)
+}
 process.stderr.write(`seed ${seed}\n`)
 let failures = 0
 for (const suite of suites.filter(isWanted)) {
@@ -144,7 +150,7 @@ for (const suite of suites.filter(isWanted)) {
   process.stdout.write(`${suite.name}, seed ${seed}: ${isPassed ? 'no violation' : 'FAILED, see above'}\n`)
   failures += isPassed ? 0 : 1
 }
-for (const major of [15, 18] as const) {
+for (const major of ([15, 18] as const).filter((each) => (values.on ?? String(each)) === String(each))) {
   const pg: PostgresUnderTest = { major, binaries: findPostgres(major) }
   for (const { name, run } of soaks.filter(isWanted)) {
     process.stderr.write(`${name} on PostgreSQL ${major}\n`)
