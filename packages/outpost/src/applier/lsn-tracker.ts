@@ -2,12 +2,15 @@ import type { ClientBase } from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import { compareLsn, formatLsn, type Lsn, lsnFrom, parseLsn } from '../position/lsn.ts'
+import { beginWithinLineage } from '../postgres/begin-within-lineage.ts'
 import type { ReplicaQuery } from './replica-look.ts'
 
 export interface LsnTrackerOptions {
   /** Runs work on one connection to main. */
   readonly main: <T>(work: (client: Pick<ClientBase, 'query'>) => Promise<T>) => Promise<T>
   readonly replica: ReplicaQuery
+  /** Of the main that the site knows; another main is not written to (N4). Any will do when left out. */
+  readonly lineage?: () => string | undefined
   readonly clock: Clock
   /** Between two looks at the replica. Default 100. */
   readonly intervalMs?: number
@@ -59,12 +62,16 @@ export class LsnTracker {
     this.#options = options
   }
 
-  /** Runs `work` in one database transaction on main. Errors: what `work` or the commit says; never for a slow replica. */
+  /**
+   * Runs `work` in one database transaction on main. Errors: `lineage_refused`, what `work` or the commit says; never
+   * for a slow replica.
+   */
   async executeAndTrack<T>(
     work: (client: Pick<ClientBase, 'query'>) => Promise<T>,
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Tracked<T>> {
-    const { result, point } = await this.#options.main(async (client) => await commit(client, work))
+    const lineage = this.#options.lineage?.()
+    const { result, point } = await this.#options.main(async (client) => await commit(client, work, lineage))
     const replicated = await this.#waitFor(
       point,
       options.timeoutMs ?? this.#options.timeoutMs ?? 30_000,
@@ -104,8 +111,9 @@ export class LsnTracker {
 async function commit<T>(
   client: Pick<ClientBase, 'query'>,
   work: (client: Pick<ClientBase, 'query'>) => Promise<T>,
+  lineage: string | undefined,
 ): Promise<{ readonly result: T; readonly point: CommitPoint }> {
-  await client.query('BEGIN')
+  await beginWithinLineage(client, lineage)
   let result: T
   try {
     await client.query('SELECT outpost.ensure_lineage()')

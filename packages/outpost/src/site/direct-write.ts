@@ -1,4 +1,5 @@
 import { OutpostError } from '../errors/outpost-error.ts'
+import { beginWithinLineage } from '../postgres/begin-within-lineage.ts'
 import type { Idempotency, StoredAnswer } from '../transaction/transaction.ts'
 import type { NodePool } from './node-pool.ts'
 
@@ -13,18 +14,26 @@ interface StoredRow {
   readonly body: unknown
 }
 
+interface DirectWriteOptions {
+  /** Of the main that the site knows; undefined before first contact. */
+  readonly lineage: string | undefined
+  readonly idempotency?: Idempotency
+  readonly timeoutMs: number
+}
+
 /**
  * Writes to main in one database transaction, with the Idempotency-Key and its answer stored in the same one (N5):
- * either both are there or neither. Two requests with one key are serialised by a lock on the key.
+ * either both are there or neither. Two requests with one key are serialised by a lock on the key. Error:
+ * `lineage_refused` (N4).
  */
 export async function writeDirect(
   main: NodePool,
   statements: (query: DirectQuery) => Promise<StoredAnswer>,
-  options: { readonly idempotency?: Idempotency; readonly timeoutMs: number },
+  options: DirectWriteOptions,
 ): Promise<StoredAnswer & { readonly isReplayed: boolean }> {
   return await main.run(options.timeoutMs, async (client) => {
     const query: DirectQuery = async (sql, values = []) => (await client.query(sql, [...values])).rows
-    await client.query('BEGIN')
+    await beginWithinLineage(client, options.lineage)
     try {
       const known = options.idempotency && (await claim(query, options.idempotency))
       if (known) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,5 +91,33 @@ describeEachPostgres('following the replica of a site', (pg) => {
     expect(await insert('not waited for')).toMatchObject({ replicated: false })
     const { replication_lag: lag } = await site.health()
     expect(lag).toEqual({ current_lag_seconds: expect.any(Number), main_lsn: null, replica_lsn: null })
+  })
+
+  it('N4: writes nothing straight to a main outside its lineage, known as refused or not yet', async () => {
+    await open(true)
+    await insert('before')
+    // Another server under the same address, as a pooler shows it: only its lineage tells.
+    const rename = (id: string) =>
+      cluster.primary.query('UPDATE outpost.lineage SET id = $1 WHERE id = $2', [id, lineage])
+    let lineage = String((await cluster.primary.query('SELECT id FROM outpost.lineage'))[0]!.id)
+    const known = lineage
+    const other = randomUUID()
+    await rename(other)
+    lineage = other
+    const refused = { code: 'lineage_refused' }
+    const write = () =>
+      site.writeMain(async (query) => {
+        await query(`INSERT INTO source VALUES ('refused')`)
+        return { status: 201, body: null }
+      })
+    await expect(write()).rejects.toMatchObject(refused)
+    await expect(insert('refused')).rejects.toMatchObject(refused)
+    await waitFor(async () => (await site.health()).problems.some(({ code }) => code === 'lineage_refused'), {
+      what: 'the refusal by the applier',
+    })
+    await expect(write()).rejects.toMatchObject(refused)
+    await expect(insert('refused')).rejects.toMatchObject(refused)
+    expect(await cluster.primary.query(`SELECT FROM source WHERE name = 'refused'`)).toEqual([])
+    await rename(known)
   })
 })

@@ -60,6 +60,7 @@ export class RunningSite implements Site {
     this.#tracker = new LsnTracker({
       main: (work) => main.run(directWriteTimeoutMs, work),
       replica: (sql, values) => this.#engine.askReplica(sql, values),
+      lineage: () => this.#engine.lineage,
       clock,
       intervalMs: settings.lsnCheckIntervalMs,
       timeoutMs: settings.lsnTimeoutMs,
@@ -150,7 +151,12 @@ export class RunningSite implements Site {
     statements: (query: DirectQuery) => Promise<{ status: number; body: unknown }>,
     options = {},
   ) {
-    return await writeDirect(this.#parts.main, statements, { timeoutMs: directWriteTimeoutMs, ...options })
+    const { lineage } = this.#engine
+    return await writeDirect(this.#parts.main, statements, {
+      timeoutMs: directWriteTimeoutMs,
+      ...options,
+      lineage,
+    })
   }
 
   async executeAndTrack<T>(

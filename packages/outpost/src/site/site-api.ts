@@ -180,7 +180,7 @@ export interface Site {
   rowState(table: TableName, key: Readonly<Record<string, unknown>>): TransactionState
   /**
    * Writes straight to main in one database transaction: reference data, which is not journalled. Its
-   * Idempotency-Key and answer commit with it. Errors: `main_unreachable`.
+   * Idempotency-Key and answer commit with it. Errors: `main_unreachable`, `lineage_refused`.
    */
   writeMain(
     statements: (
@@ -191,7 +191,7 @@ export interface Site {
   /**
    * Runs `work` on main in one database transaction and waits until the site's replica has replayed it: the position is
    * taken after the commit (E1). `replicated` is false when `timeoutMs` (default `lsnTimeoutMs`) ran out; where
-   * `lsnTracking` is off the replica is looked at once and not waited for. Errors: `main_unreachable`, what `work` or PostgreSQL says; never for a slow replica.
+   * `lsnTracking` is off the replica is looked at once and not waited for. Errors: `main_unreachable`, `lineage_refused`, what `work` or PostgreSQL says; never for a slow replica.
    */
   executeAndTrack<T>(
     work: (client: Pick<ClientBase, 'query'>) => Promise<T>,

@@ -112,6 +112,11 @@ export class SiteEngine {
     )
   }
 
+  /** Of the main that the site was last in contact with (N4); undefined before first contact. */
+  get lineage(): string | undefined {
+    return this.#lineage.current?.id
+  }
+
   /** One statement where the site reads, within a deadline of its own. */
   askReplica(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[]> {
     const work = async (client: PoolClient) => (await client.query(sql, [...values])).rows
