@@ -140,6 +140,8 @@ export interface Journal {
   statistics(): JournalStatistics
   /** Why an append would be refused at this moment; undefined when it would be taken. */
   appendRefusal?(): OutpostError | undefined
+  /** Bytes that the disk still has for records; left out where the journal keeps none on a disk of its own. */
+  diskRoomBytes?(): number
   /** Idempotent; waits for appends under way, then closes. */
   stop(): Promise<void>
 }

@@ -5,6 +5,8 @@ const maxLagSeconds = 300
 const maxBehindMs = 2_000
 /** Of a full journal: time to act is left. */
 const fillingShare = 0.8
+/** Of the journal's disk: days of observing for what is written there, hours for what else fills it. */
+const littleDiskBytes = 64 * 2 ** 20
 const shownSeqs = 5
 const hourMs = 3_600_000
 const maxUnconfirmedMs = 24 * hourMs
@@ -21,7 +23,7 @@ export function findProblems(facts: HealthFacts): Problem[] {
 }
 
 function journalProblems(facts: HealthFacts): Problem[] {
-  const { journal, journalFailure, journalFull, journalMaxBytes, journalReserveBytes } = facts
+  const { journal, journalFailure, journalFull, journalMaxBytes, journalReserveBytes, diskRoomBytes } = facts
   const problems: Problem[] = []
   if (journalFailure !== undefined) {
     problems.push({
@@ -50,6 +52,12 @@ function journalProblems(facts: HealthFacts): Problem[] {
       code: 'journal_filling',
       message: `The journal is ${Math.round((journal.bytes / journalMaxBytes) * 100)} % full.`,
       hint: 'Restore the link or raise JOURNAL_MAX_BYTES before it is full.',
+    })
+  } else if (diskRoomBytes !== undefined && diskRoomBytes < littleDiskBytes) {
+    problems.push({
+      code: 'journal_filling',
+      message: `The disk of the journal has ${Math.round(diskRoomBytes / 2 ** 20)} MiB left for it.`,
+      hint: 'Make room on the disk before it is full.',
     })
   }
   return problems

@@ -55,6 +55,7 @@ describe('judgeHealth', () => {
     ['P11: a filling journal', { journal: { ...well.journal, bytes: 7_201 } }, 'journal_filling'],
     ['P11: a replica that is gone for days', { oldestUnconfirmedMs: 25 * 3_600_000 }, 'unconfirmed'],
     ['P11: only the reserve is left', { journal: { ...well.journal, bytes: 9_000 } }, 'journal_reserve'],
+    ['P11: a filling disk', { diskRoomBytes: 60 * 2 ** 20 }, 'journal_filling'],
   ]
   it.each(faults)('is degraded but records with %s, and says what to do', (_, change, code) => {
     const health = judgeHealth({ ...well, ...change })

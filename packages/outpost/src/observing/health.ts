@@ -19,6 +19,8 @@ export interface HealthFacts {
   readonly journalMaxBytes: number | undefined
   /** The last part of it, which only critical writes may use. */
   readonly journalReserveBytes: number
+  /** What the disk still has for records. */
+  readonly diskRoomBytes?: number | undefined
   readonly oldestPendingMs: number
   /** Since main has the oldest transaction that the site's replica was not seen to have. */
   readonly oldestUnconfirmedMs: number

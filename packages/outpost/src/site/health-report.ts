@@ -25,6 +25,7 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     journalFull: isFull ? refusal.message : undefined,
     journalMaxBytes: settings.journalMaxBytes,
     journalReserveBytes: settings.journalReserveBytes,
+    diskRoomBytes: journal.diskRoomBytes?.(),
     oldestPendingMs: await oldestPendingMs(journal, clock),
     oldestUnconfirmedMs: oldestUnconfirmedMs(journal, clock),
     bufferAlarmSize: settings.bufferAlarmSize,

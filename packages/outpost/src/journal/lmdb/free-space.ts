@@ -25,6 +25,11 @@ export class FreeSpace {
     this.#freeBytes = freeBytes
   }
 
+  /** What appends may still take. */
+  get roomBytes(): number {
+    return Math.max(0, this.#freeBytes(this.#path) - keptFromAppends)
+  }
+
   /** Throws `journal_full` when records of so many bytes might not fit. */
   refuseAppend(bytes: number): void {
     this.#refuse(bytes, keptFromAppends)

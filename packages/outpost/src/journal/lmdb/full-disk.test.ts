@@ -33,6 +33,16 @@ describe('full disk', () => {
     await journal.stop()
   })
 
+  it('P11: tells how much is left, and that nothing can be recorded once ordinary appends are refused', async () => {
+    const journal = await opened()
+    expect([journal.appendRefusal?.(), journal.diskRoomBytes?.()]).toEqual([undefined, 84 * mebibyte])
+    free = 16 * mebibyte
+    await expect(journal.append(sampleDraft(1))).rejects.toMatchObject({ code: 'journal_full' })
+    expect(journal.appendRefusal?.()).toMatchObject({ code: 'journal_full' })
+    expect(journal.diskRoomBytes?.()).toBe(0)
+    await journal.stop()
+  })
+
   it('P11: what frees space and a restart still work then', async () => {
     const journal = await opened()
     for (let number = 1; number <= 50; number += 1) await journal.append(sampleDraft(number))

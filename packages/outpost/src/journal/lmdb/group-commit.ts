@@ -11,6 +11,8 @@ import type { RecordStore } from './record-store.ts'
 
 /** Bytes that may wait for the disk; beyond them an append is refused instead of filling memory. */
 const maxWaitingBytes = 256 * 2 ** 20
+/** What a group of ordinary appends comes to: with less than this on the disk hardly anything can be recorded. */
+const ordinaryBytes = 64 * 2 ** 10
 
 export interface GroupCommitOptions {
   readonly environment: Environment
@@ -91,12 +93,12 @@ export class GroupCommit {
     this.#failure ??= error
   }
 
-  /** As a critical append of a few bytes would be judged now, the disk included. */
+  /** As an ordinary group of critical appends would be judged now, the disk included. */
   refusal(): OutpostError | undefined {
     const refusal = this.#refusal(true)
     if (refusal !== undefined) return refusal
     try {
-      this.#options.environment.space.refuseAppend(0)
+      this.#options.environment.space.refuseAppend(ordinaryBytes)
       return undefined
     } catch (error) {
       return error instanceof OutpostError ? error : new OutpostError('journal_failed', String(error))

@@ -75,6 +75,10 @@ export class LmdbJournal extends LmdbReader implements Journal {
     return this.#commits.refusal()
   }
 
+  diskRoomBytes(): number {
+    return this.parts.environment.space.roomBytes
+  }
+
   async drop(through: Seq): Promise<void> {
     this.#refuseStopped()
     const dropped = this.#drops.then(() =>
