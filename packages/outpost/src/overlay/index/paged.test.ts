@@ -8,18 +8,18 @@ describe('numbers in pages', () => {
     ['PagedInt32', () => new PagedInt32(), -5, (place: number) => place - 2 ** 31],
     ['PagedUint8', () => new PagedUint8(), 255, (place: number) => place % 256],
     ['PagedFloat64', () => new PagedFloat64(), 2 ** 53 - 1, (place: number) => place + 2 ** 40],
-  ])('%s keeps every value over the borders of its pages while it grows', (_name, make, extreme, valueOf) => {
+  ])('%s keeps every value over the borders of its pages while it grows', (_name, make, extreme, valueAt) => {
     const column = make()
     for (let place = 0; place < many; place++) {
       column.reserve(place + 1)
       expect(column.get(place)).toBe(0)
-      column.set(place, valueOf(place))
+      column.set(place, valueAt(place))
     }
     column.set(2 ** 14, extreme)
     for (let place = 0; place < many; place += 101) {
-      expect(column.get(place)).toBe(place === 2 ** 14 ? extreme : valueOf(place))
+      expect(column.get(place)).toBe(place === 2 ** 14 ? extreme : valueAt(place))
     }
     expect(column.get(2 ** 14)).toBe(extreme)
-    expect(column.get(many - 1)).toBe(valueOf(many - 1))
+    expect(column.get(many - 1)).toBe(valueAt(many - 1))
   })
 })

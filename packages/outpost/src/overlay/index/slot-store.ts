@@ -1,6 +1,6 @@
 import { nowhere, type SlabPlace } from './image-slab.ts'
-import { SlotHash } from './slot-hash.ts'
 import { PagedInt32, PagedUint8 } from './paged.ts'
+import { SlotHash } from './slot-hash.ts'
 
 /** The newest image does not follow from the slab alone: another row's key is part of its history. */
 export const movedFlag = 1
