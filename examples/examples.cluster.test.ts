@@ -7,6 +7,7 @@ import { run as events } from './events.ts'
 import { run as executeAndTrack } from './execute-and-track.ts'
 import { run as fastifyApp } from './fastify-app.ts'
 import { run as idempotencyKey } from './idempotency-key.ts'
+import { run as onApplied } from './on-applied.ts'
 import { type Place, startPlace } from './place.ts'
 import { run as readMerged } from './read-merged.ts'
 import { run as recordWhileCut } from './record-while-cut.ts'
@@ -77,6 +78,10 @@ describeEachPostgres('the examples', (pg) => {
       knowsTransaction: 200,
       health: 200,
     })
+  })
+
+  it('P3: on-applied', async () => {
+    expect(await onApplied(place)).toEqual({ whileCut: 0, isInOrder: true })
   })
 
   it('E1: execute-and-track', async () => {

@@ -1,6 +1,7 @@
 /** A site: record durably beside an unreliable link, read everything merged, reach main exactly once. */
 export { LsnTracker, type LsnTrackerOptions, type Tracked } from './applier/lsn-tracker.ts'
 export { type Clock, systemClock } from './clock/clock.ts'
+export type { Effect } from './effects/effect-runner.ts'
 export { type ErrorCode, type ErrorCodeEntry, errorCodes } from './errors/codes.ts'
 export { isOutpostError, OutpostError } from './errors/outpost-error.ts'
 export type { Journal, JournalReader, JournalStatistics, TransactionStatus } from './journal/journal.ts'

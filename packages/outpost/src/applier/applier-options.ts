@@ -17,6 +17,7 @@ export interface ApplierAlarm {
     | 'stuck'
     | 'rejections'
     | 'digest_differs'
+    | 'effects'
     /** The journal could not be written; tried again by itself. */
     | 'journal'
   readonly message: string

@@ -14,6 +14,8 @@ export interface RetainerOptions {
   readonly retentionMs: number
   /** Size of the journal above which the oldest confirmed ones go before their time. Default: no such size. */
   readonly retentionBytes?: number
+  /** The oldest that somebody in this process still needs, if anybody does. */
+  readonly neededFrom?: () => Seq | undefined
   readonly lineage: () => string | undefined
   /** What the standbys that could become main have flushed; asked once a sweep. */
   readonly promotable: () => Promise<RetentionFacts['promotable']>
@@ -63,7 +65,9 @@ export class Retainer {
     // Without asking anybody: is there anything old enough at all?
     if (dropThrough(this.#oldest(), { ...facts, promotable: 'none' }) === 0) return 0
     const promotable = await this.#options.promotable().catch(() => 'unknown' as const)
-    const through = dropThrough(this.#oldest(), { ...facts, promotable })
+    const mayGo = dropThrough(this.#oldest(), { ...facts, promotable })
+    const neededFrom = this.#options.neededFrom?.() ?? Number.POSITIVE_INFINITY
+    const through = Math.min(mayGo, neededFrom - 1)
     if (through > 0) await journal.drop(through)
     return through
   }

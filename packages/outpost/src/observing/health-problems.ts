@@ -18,6 +18,7 @@ export function findProblems(facts: HealthFacts): Problem[] {
     ...mainProblems(facts),
     ...replicaProblems(facts),
     ...transactionProblems(facts),
+    ...effectProblems(facts),
     ...alarmProblems(facts),
   ]
 }
@@ -158,9 +159,20 @@ function transactionProblems(facts: HealthFacts): Problem[] {
   return problems
 }
 
-function alarmProblems({ applier, alarms }: HealthFacts): Problem[] {
+function effectProblems({ effects }: HealthFacts): Problem[] {
+  if (effects === undefined) return []
+  return [
+    {
+      code: 'effects',
+      message: `What is to happen when main has applied a transaction has failed for ${seconds(effects.failingMs)}: ${effects.failure}`,
+      hint: 'Mend what it needs: it is tried again by itself, and the journal keeps what waits for it.',
+    },
+  ]
+}
+
+function alarmProblems({ applier, alarms, effects }: HealthFacts): Problem[] {
   const lately = alarms
-    .filter(({ code }) => code !== applier.stopped?.code)
+    .filter(({ code }) => code !== applier.stopped?.code && (code !== 'effects' || effects === undefined))
     .map(({ code, message, hint, ageMs }) => ({ code, message: `${message} (${seconds(ageMs)} ago)`, hint }))
   return applier.stopped ? [applier.stopped, ...lately] : lately
 }

@@ -54,6 +54,7 @@ describe('judgeHealth', () => {
     ['lag', { lagSeconds: 301 }, 'replica_lags'],
     ['P11: a filling journal', { journal: { ...well.journal, bytes: 7_201 } }, 'journal_filling'],
     ['P11: a replica that is gone for days', { oldestUnconfirmedMs: 25 * 3_600_000 }, 'unconfirmed'],
+    ['an effect that fails', { effects: { failure: 'EACCES', failingMs: 5_000 } }, 'effects'],
     ['P11: only the reserve is left', { journal: { ...well.journal, bytes: 9_000 } }, 'journal_reserve'],
     ['P11: a filling disk', { diskRoomBytes: 60 * 2 ** 20 }, 'journal_filling'],
   ]

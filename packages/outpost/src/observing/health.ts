@@ -41,6 +41,8 @@ export interface HealthFacts {
   readonly stuck: readonly Seq[]
   /** What was raised lately and has not stopped the applier; each with its age. */
   readonly alarms: readonly (Problem & { readonly ageMs: number })[]
+  /** What is to happen outside the database fails, and since when; undefined while it does not. */
+  readonly effects?: { readonly failure: string; readonly failingMs: number } | undefined
   /** Sites that attempts wait for after main was replaced (N9). */
   readonly pausedBy: readonly string[]
   readonly lagSeconds: number | undefined

@@ -34,12 +34,18 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     replicaBehindMs: replica && facts.replicaBehindMs,
     applier: facts.applier(applier.state),
     stuck: applier.stuck,
+    effects: effectsFailing(engine, clock),
     alarms: facts.alarms,
     pausedBy: applier.pausedBy,
     lagSeconds: lag.seconds,
     mainLsn: settings.lsnTracking ? facts.mainLsn : undefined,
     replicaLsn: lag.replicaLsn,
   })
+}
+
+function effectsFailing({ effects }: SiteEngine, clock: Clock) {
+  const { failure, failingSinceMs = 0 } = effects?.state ?? {}
+  return failure === undefined ? undefined : { failure, failingMs: clock.monotonicMs() - failingSinceMs }
 }
 
 function oldestUnconfirmedMs(journal: Journal, clock: Clock): number {

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg'
 import type { Tracked } from '../applier/lsn-tracker.ts'
+import type { Effect } from '../effects/effect-runner.ts'
 import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import type { TransactionBuilder } from '../transaction/builder.ts'
@@ -277,6 +278,12 @@ export interface SiteOptions {
   readonly lsnCheckIntervalMs?: number
   /** Longest wait for the replica when the caller does not say. Default 30,000. */
   readonly lsnTimeoutMs?: number
+  /**
+   * What is to happen outside the database once main has committed a transaction of this site: at least once, one after
+   * another in the order of the journal, beginning with what was not applied when the option was first given. See
+   * {@link Effect}.
+   */
+  readonly onApplied?: Effect
   /** Schemas to introspect; default `['public']`. */
   readonly schemas?: readonly string[]
 }

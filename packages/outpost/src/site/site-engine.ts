@@ -3,6 +3,7 @@ import type { Applier } from '../applier/applier.ts'
 import type { ApplierAlarm, LineageNews } from '../applier/applier-options.ts'
 import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
+import { EffectRunner } from '../effects/effect-runner.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import { CatalogRepair } from './catalog-repair.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
@@ -38,6 +39,8 @@ export class SiteEngine {
   readonly applier: Applier
   readonly ownChanges: OwnChanges
   readonly lag: ReplicaLag
+  /** Undefined where nothing is to happen outside the database. */
+  readonly effects: EffectRunner | undefined
   readonly #parts: SiteParts
   readonly #lineage: KnownLineage
   readonly #news: StatusNews
@@ -65,6 +68,7 @@ export class SiteEngine {
     this.waiters = new StateWaiters((seq) => journal.status(seq))
     this.#lineage = new KnownLineage(journal)
     this.#news = new StatusNews({ journal, clock, events: this.events, waiters: this.waiters })
+    this.effects = this.#makeEffects()
     this.applier = this.#makeApplier()
     this.#putBack = this.#makePutBack()
     this.reads = this.#makeReads()
@@ -87,6 +91,7 @@ export class SiteEngine {
       this.applier.wake()
       this.#news.appended(records)
     })
+    await this.effects?.start()
     this.ownChanges.start()
     this.applier.start()
     this.#confirmer.start()
@@ -101,6 +106,7 @@ export class SiteEngine {
       this.#confirmer.stop(),
       this.#retainer.stop(),
       this.#chores.stop(),
+      this.effects?.stop(),
     ])
   }
 
@@ -141,6 +147,7 @@ export class SiteEngine {
       onStatus: (changes) => {
         this.#news.changed(changes)
         this.#confirmer.wake()
+        this.effects?.wake()
       },
       onRedrive: (records) => overlay.putBack(records),
       onLineage: (news) => this.#lineageSeen(news),
@@ -154,6 +161,17 @@ export class SiteEngine {
       onBatch: (batch) => this.facts.batchFinished(batch),
       onRefusal: () => this.facts.mainAnswered(),
       onPosition: (position) => this.facts.mainAnswered(position),
+    })
+  }
+
+  #makeEffects(): EffectRunner | undefined {
+    const { journal, clock, settings } = this.#parts
+    if (!settings.onApplied) return undefined
+    return new EffectRunner({
+      journal,
+      clock,
+      effect: settings.onApplied,
+      onAlarm: (alarm) => this.#alarm(alarm),
     })
   }
 
@@ -202,6 +220,7 @@ export class SiteEngine {
       clock,
       retentionMs: settings.journalRetentionMs,
       ...(settings.journalRetentionBytes !== undefined && { retentionBytes: settings.journalRetentionBytes }),
+      neededFrom: () => this.effects?.oldestNeeded,
       lineage: () => this.#lineage.current?.id,
       promotable: () => promotablePositions(main, settings.promotableStandbys),
       onStatus: (changes) => this.#news.changed(changes),

@@ -7,7 +7,7 @@ export type SiteSettings = Readonly<
 >
 
 /** What stays undefined when it is not given. */
-type OptionalName = 'local' | 'journalMaxBytes' | 'journalRetentionBytes' | 'promotableStandbys'
+type OptionalName = 'local' | 'journalMaxBytes' | 'journalRetentionBytes' | 'promotableStandbys' | 'onApplied'
 
 const dayMs = 86_400_000
 
