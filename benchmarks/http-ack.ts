@@ -16,6 +16,9 @@ const sizes = {
   smoke: { perSecond: 100, seconds: 1, warmUpSeconds: 0.2, rounds: 1 },
 }
 
+/** Of a route that does nothing, asked while the service is: what it waits for is the machine, not the service. */
+const witnessPerSecond = 50
+
 /**
  * Acknowledgement over HTTP at a fixed rate, open loop, of the requests of an observing night: authentication,
  * validation, Idempotency-Key, checks on the merged replica, sync of the journal, while the applier drains into main.
@@ -31,6 +34,7 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
     const night = new NightRequests(stage)
     const baseline: Measured[] = []
     const product: Measured[] = []
+    const witness: (readonly number[])[] = []
     const measure = async (target: Target, next: () => PlannedRequest): Promise<Measured> => {
       const pids = [target.pid, stage.cluster.primary.pid!, stage.cluster.standby.pid!]
       const seconds = () => Promise.all(pids.map(processorSeconds))
@@ -47,7 +51,12 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
       const bodies = new NightRequests(stage)
       const toEmpty = () => ({ ...bodies.next(), path: '/', status: 200, onAnswer: () => undefined })
       baseline.push(await measure(empty, toEmpty))
-      product.push(await measure(service, () => night.next()))
+      const [measured, beside] = await Promise.all([
+        measure(service, () => night.next()),
+        openLoop({ ...size, perSecond: witnessPerSecond, target: empty, next: toEmpty }),
+      ])
+      product.push(measured)
+      witness.push(beside)
       onProgress(`empty route ${describe(baseline.at(-1)!)}; service ${describe(product.at(-1)!)}`)
     }
     const at = (share: number, rounds: readonly Measured[]) =>
@@ -73,7 +82,16 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
       baselineValue: median(baseline.map(({ processorMs }) => processorMs)),
       goal: shown,
     })
-    return [...rows, processorTime]
+    const p99 = (latencies: readonly (readonly number[])[]) =>
+      median(latencies.map((round) => percentile(round, 0.99)))
+    const machine = rowOf({
+      measure: `an empty route asked ${witnessPerSecond} times a second beside the service at work, p99 (ms)`,
+      baseline: 'the same route without it',
+      value: p99(witness),
+      baselineValue: p99(baseline.map(({ latencies }) => latencies)),
+      goal: shown,
+    })
+    return [...rows, processorTime, machine]
   })
 }
 
