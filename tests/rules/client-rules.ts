@@ -60,7 +60,7 @@ export const clientRules: readonly Rule[] = [
       {
         ensures: "a client's own id that is known is refused",
         file: `${outpost}/site/appender.ts`,
-        find: 'await this.#refuseKnownKeys(built.operations)',
+        find: 'await this.refuseKnownKeys(built.operations)',
         replace: '',
         test: {
           file: `${outpost}/site/site-rules.pg.test.ts`,

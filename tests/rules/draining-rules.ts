@@ -5,6 +5,7 @@ const call = `${outpost}/applier/call.pg.test.ts`
 const contact = `${outpost}/applier/contact.pg.test.ts`
 const applier = `${outpost}/applier/applier.pg.test.ts`
 const streaks = `${outpost}/applier/rejections.pg.test.ts`
+const decisions = `${outpost}/ledger/migrations/005-decisions.ts`
 const apply = `${outpost}/ledger/migrations/004-apply`
 
 /** N9-N12: in which order the journal drains, and what becomes of what fails. */
@@ -60,8 +61,8 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'what follows a lost transaction on the same row waits for it',
         file: `${outpost}/applier/batch.ts`,
-        find: 'const seq = this.#facts.redrivenWriter(key, record.seq)',
-        replace: 'const seq = undefined as Seq | undefined',
+        find: 'const writer = this.#facts.redrivenWriter(key, record.seq)',
+        replace: 'const writer = undefined as Seq | undefined',
         test: {
           file: `${outpost}/applier/batch.test.ts`,
           title: 'N9: what follows a lost transaction on the same row',
@@ -79,7 +80,7 @@ export const drainingRules: readonly Rule[] = [
       },
       {
         ensures: 'a missing reference leaves no row before its last attempt',
-        file: `${apply}/attempt.ts`,
+        file: decisions,
         find: `RETURN v_outcome || '{"o": "waiting"}';`,
         replace: 'NULL;',
         test: { file: applier, title: 'N9: lets a missing reference wait for what brings it' },
@@ -188,7 +189,7 @@ export const drainingRules: readonly Rule[] = [
       },
       {
         ensures: 'a missing grant rejects nothing',
-        file: `${apply}/attempt.ts`,
+        file: decisions,
         find: `SELECT p_sqlstate <> '42501'
     AND (`,
         replace: 'SELECT (',
@@ -207,8 +208,8 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'and tried again',
         file: `${outpost}/applier/parking.ts`,
-        find: '.filter(([, retryAtMs]) => retryAtMs <= nowMs)',
-        replace: '.filter(([, retryAtMs]) => retryAtMs < 0)',
+        find: 'retryAtMs <= nowMs && ',
+        replace: 'retryAtMs < 0 && ',
         test: { file: contact, title: 'N11: one that keeps failing alone is parked as stuck' },
       },
       {

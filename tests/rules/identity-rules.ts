@@ -24,7 +24,7 @@ export const identityRules: readonly Rule[] = [
       },
       {
         ensures: 'a rejection is recorded with its reason',
-        file: `${apply}/attempt.ts`,
+        file: `${outpost}/ledger/migrations/005-decisions.ts`,
         find: `'rejected', decode(p_transaction->>2, 'hex'), v_state,`,
         replace: `'rejected', decode(p_transaction->>2, 'hex'), NULL,`,
         test: { file: call, title: 'N1: a ledger row says which transaction it was' },
@@ -123,10 +123,43 @@ export const identityRules: readonly Rule[] = [
       {
         ensures: 'a replay is driven again like any other',
         file: `${outpost}/applier/ledger-comparison.ts`,
-        find: 'const records = await journal.getMany(seqs)\n    await onRedrive(records)',
-        replace:
-          'const records = (await journal.getMany(seqs)).filter(({ replaces }) => replaces === undefined)\n    await onRedrive(records)',
+        find: 'const records = read.filter(({ seq }) => isSettled(seq) && !decided.isClaimed(seq))',
+        replace: 'const records = read.filter(({ replaces }) => replaces === undefined)',
         test: { file: replay, title: 'N3: is applied again when main lost it' },
+      },
+      {
+        ensures: 'what waited for a dead letter waits for the decision about it',
+        file: `${outpost}/applier/batch.ts`,
+        find: 'const seq = this.#facts.standIn(dependency)',
+        replace: 'const seq = dependency',
+        test: {
+          file: `${outpost}/applier/batch.test.ts`,
+          title: 'N3: parks behind the decision what waited for its dead letter',
+        },
+      },
+      {
+        ensures: 'main refuses a decision about what was applied after all',
+        file: `${outpost}/ledger/migrations/005-decisions.ts`,
+        find: "WHERE site = p_site AND transaction_id = ANY (v_ids) AND outcome = 'applied' LIMIT 1;",
+        replace: 'WHERE false;',
+        test: { file: replay, title: 'N3: main rejects a decision about what was applied after all' },
+      },
+      {
+        ensures: 'main never applies what was decided on',
+        file: `${outpost}/ledger/migrations/005-decisions.ts`,
+        find: 'JOIN outpost.decided d ON d.site = p_site AND d.transaction_id = (t.x->>1)::uuid',
+        replace: 'JOIN outpost.decided d ON false',
+        test: { file: replay, title: 'N3: what was decided on and comes again from an old copy' },
+      },
+      {
+        ensures: 'states that a crash has lost follow from the records',
+        file: `${outpost}/site/site-engine.ts`,
+        find: 'for (const record of this.#parts.recoveredDecisions) await this.deadLetters.recovered(record)',
+        replace: '',
+        test: {
+          file: 'tests/dead-letters-lost.cluster.test.ts',
+          title: 'after a crash that lost the states',
+        },
       },
     ],
   },

@@ -1,6 +1,7 @@
 /** The Fastify plugin: transactions, health and problem documents of a site. Needs `fastify` 5 beside it. */
 export { answerClientError } from './fastify/client-error.ts'
 export { codeOfSqlstate, isDatabaseError, isSocketError } from './fastify/database-problem.ts'
+export type { Caller, Identify } from './fastify/dead-letter-routes.ts'
 export { canonicalJson, type IdempotentRequest, idempotencyOf, requestDigest } from './fastify/idempotency.ts'
 export { type OutpostPluginOptions, outpostPlugin } from './fastify/outpost-plugin.ts'
 export {

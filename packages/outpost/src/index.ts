@@ -12,6 +12,18 @@ export { quoteIdent } from './postgres/quote.ts'
 export { resolveTable } from './postgres/resolve-table.ts'
 export { classify, type ErrorClass } from './postgres/sqlstate.ts'
 export type {
+  Cone,
+  DeadLetters,
+  DecisionFacts,
+  DecisionOptions,
+  DecisionReceipt,
+  MainRow,
+  MainRows,
+  PatchOperation,
+  PreviewedDecision,
+  Waiting,
+} from './site/dead-letters/dead-letters-api.ts'
+export type {
   AppendOptions,
   BufferStatistics,
   Health,
@@ -29,6 +41,8 @@ export { fromText, type JsonValue } from './transaction/from-text.ts'
 export type { Operation, TextRow, TextValue } from './transaction/operation.ts'
 export { type TransactionState, transactionStates, transitions } from './transaction/state.ts'
 export type {
+  Decision,
+  DecisionKind,
   Epoch,
   Idempotency,
   Seq,

@@ -4,9 +4,27 @@ export { type Clock, systemClock } from './clock/clock.ts'
 export type { Effect } from './effects/effect-runner.ts'
 export { type ErrorCode, type ErrorCodeEntry, errorCodes } from './errors/codes.ts'
 export { isOutpostError, OutpostError } from './errors/outpost-error.ts'
-export type { Journal, JournalReader, JournalStatistics, TransactionStatus } from './journal/journal.ts'
+export type {
+  Journal,
+  JournalReader,
+  JournalStatistics,
+  StatusChange,
+  TransactionStatus,
+} from './journal/journal.ts'
 export { openLmdbJournal, readLmdbJournal } from './journal/lmdb/open.ts'
 export type { Catalog, Column, ColumnType, Table, TableName } from './postgres/catalog.ts'
+export type {
+  Cone,
+  DeadLetters,
+  DecisionFacts,
+  DecisionOptions,
+  DecisionReceipt,
+  MainRow,
+  MainRows,
+  PatchOperation,
+  PreviewedDecision,
+  Waiting,
+} from './site/dead-letters/dead-letters-api.ts'
 export { openSite, openSiteWith, type SiteSeams } from './site/open-site.ts'
 export type {
   AppendOptions,
@@ -26,6 +44,8 @@ export { fromText, type JsonValue } from './transaction/from-text.ts'
 export type { Operation, TextRow, TextValue } from './transaction/operation.ts'
 export { type TransactionState, transactionStates, transitions } from './transaction/state.ts'
 export type {
+  Decision,
+  DecisionKind,
   Epoch,
   Idempotency,
   Seq,

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import type { Site } from 'outpost'
 import { answerClientError, answerError, outpostPlugin } from 'outpost/fastify'
 import { installAuthentication, type TokenVerifier } from '../auth/authenticate.ts'
@@ -53,13 +53,18 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   installTokenCheck(app, site)
   installBodyValidation(app)
   await installOpenApi(app)
-  await app.register(outpostPlugin, { site })
+  await app.register(outpostPlugin, { site, identify })
   await app.register((scope, _options, done) => {
     serviceRoutes(scope, site, checkBudgetMs === undefined ? {} : { checkBudgetMs })
     done()
   })
   await app.ready()
   return app
+}
+
+/** The API token stands for who acts. */
+function identify({ apiToken }: FastifyRequest) {
+  return apiToken === null ? undefined : { id: String(apiToken.id), name: apiToken.name }
 }
 
 function serviceRoutes(app: FastifyInstance, site: Site, options: RecordingOptions): void {

@@ -23,7 +23,7 @@ export function installJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addHook('preParsing', async (request) => assertPlainUtf8(request))
   app.addContentTypeParser(
-    'application/json',
+    ['application/json', 'application/json-patch+json'],
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) =>
       parseBody(body, request.routeOptions.config.maxBodyValues ?? usualBodyValues),

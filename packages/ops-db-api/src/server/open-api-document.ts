@@ -16,7 +16,7 @@ interface OpenApiOperation {
 const refusals: Readonly<Record<number, string>> = {
   400: 'Malformed: the JSON, a header, or a cursor of another list',
   401: 'No API token, or none that is valid here',
-  403: 'The API token lacks the scope: read for GET, write for the others, admin for /site',
+  403: 'The API token lacks the scope: read for GET, write for the others, admin for /site and for decisions about transactions',
   404: 'There is no such row, and that is proven',
   409: 'It conflicts with what is there: the code says how',
   413: 'The body is too large, or holds too many values',

@@ -27,7 +27,7 @@ export interface TestAnswer {
   readonly body: Readonly<Record<string, unknown>> & { readonly items: readonly Record<string, unknown>[] }
 }
 
-type Method = 'GET' | 'POST' | 'PUT'
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH'
 
 /** Main and the observatory on real servers: a primary, its replica, and a link between them. */
 export class TwoSites {

@@ -6,6 +6,7 @@ import type { TableName } from '../postgres/catalog.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BackoffOptions } from './backoff.ts'
 import type { OpenMainSession } from './main-session.ts'
+import type { Decided } from './stand-ins.ts'
 
 /** Something that a person must know: it does not pass by itself, or it should not have happened. */
 export interface ApplierAlarm {
@@ -67,6 +68,8 @@ export interface ApplierListeners {
 }
 
 export interface ApplierOptions extends ApplierListeners {
+  /** What operators have decided; left out, as the journal's statuses say. */
+  readonly decided?: Decided
   readonly site: string
   readonly journal: Journal
   readonly clock: Clock

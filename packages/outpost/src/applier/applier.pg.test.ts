@@ -242,7 +242,8 @@ describeEachPostgres('the applier on a real main', (pg) => {
     await site.applier.stop()
     const [hello] = await stage.main.query(`SELECT outpost.hello('observatory', $1) AS answer`, [epoch])
     const { term, lineage } = hello!.answer as { term: number; lineage: string }
-    const { wire } = planBatch([{ ...first!, isLastAttempt: true }], tableRules(stage.main.catalog))
+    const { decision: _none, ...plain } = first!
+    const { wire } = planBatch([{ ...plain, isLastAttempt: true }], tableRules(stage.main.catalog))
     await stage.main.query('DELETE FROM unit')
     const [answer] = await stage.main.query(
       `CALL outpost.apply('observatory', $1, $2, $1, 1, $3, $4, NULL)`,

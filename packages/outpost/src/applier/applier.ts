@@ -55,7 +55,7 @@ export class Applier {
     this.#activity = new Activity(clock)
     this.#alarms = new Alarms(options.onAlarm)
     const moves = new EpochMoves(journal)
-    this.#parking = new Parking(journal)
+    this.#parking = new Parking(journal, options.decided)
     this.#sender = new Sender(options, moves, this.#parking)
     this.#reconciler = new Reconciler(options, moves, this.#parking, this.#sender)
     this.#greeting = new Greeting(site, journal)
@@ -147,6 +147,11 @@ export class Applier {
       throw new OutpostError('nothing_to_accept', 'Main is not refused, so there is nothing to accept.')
     }
     this.resume()
+  }
+
+  /** N3: a decision has been recorded; what waited for these waits for it. */
+  takeOver(decided: readonly Seq[], by: Seq): void {
+    this.#parking.takeOver(decided, by)
   }
 
   async #run(): Promise<void> {

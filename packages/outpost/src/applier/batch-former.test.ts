@@ -41,6 +41,7 @@ describe('BatchFormer', () => {
         isWaiting: (seq) => waiting.has(seq),
         isLastAttempt: () => false,
         redrivenWriter: () => undefined,
+        standIn: (seq) => seq,
         epochOf: ({ epoch }) => epoch,
       }),
     })

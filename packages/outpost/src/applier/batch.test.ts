@@ -8,6 +8,7 @@ interface Facts {
   readonly states?: Readonly<Record<Seq, TransactionState>>
   readonly waiting?: readonly Seq[]
   readonly redriven?: readonly Seq[]
+  readonly standIns?: Readonly<Record<Seq, Seq>>
 }
 
 function record(seq: Seq, dependsOn: readonly Seq[] = [], key = `pk|public.unit|${seq}`): TransactionRecord {
@@ -26,17 +27,19 @@ function record(seq: Seq, dependsOn: readonly Seq[] = [], key = `pk|public.unit|
   }
 }
 
-function batchOf(records: readonly TransactionRecord[], { states = {}, waiting = [], redriven = [] }: Facts) {
-  const facts: BatchFacts = {
+function batchOf(records: readonly TransactionRecord[], facts: Facts) {
+  const { states = {}, waiting = [], redriven = [], standIns = {} } = facts
+  const known: BatchFacts = {
     stateOf: (seq) => states[seq] ?? 'buffered',
     isWaiting: (seq) => waiting.includes(seq),
     isLastAttempt: () => false,
     redrivenWriter: (key, seq) =>
       records.findLast((each) => redriven.includes(each.seq) && each.seq < seq && each.writes.includes(key))
         ?.seq,
+    standIn: (seq) => standIns[seq] ?? seq,
     epochOf: ({ epoch }) => epoch,
   }
-  const builder = new BatchBuilder(batchLimits.largest, facts, new Set(), () => undefined)
+  const builder = new BatchBuilder(batchLimits.largest, known, new Set(), () => undefined)
   for (const each of records) builder.add(each)
   const { transactions, parked } = builder.finish()
   return { sent: transactions.map(({ seq, dependsOn }) => ({ seq, dependsOn })), parked }
@@ -85,10 +88,28 @@ describe('BatchBuilder', () => {
       isWaiting: () => false,
       isLastAttempt: () => false,
       redrivenWriter: () => undefined,
+      standIn: (seq) => seq,
       epochOf: ({ epoch }) => epoch,
     }
     const builder = new BatchBuilder(batchLimits.smallest, facts, new Set(), () => undefined)
     expect([builder.add(record(1)), builder.add(record(2))]).toEqual([true, false])
     expect(builder.finish()).toMatchObject({ transactions: [{ seq: 1 }], isFull: true })
+  })
+
+  it('N3: parks behind the decision what waited for its dead letter, until main has it', () => {
+    const records = [record(5, [3]), record(6, [5]), record(7), record(9)]
+    const standIns = { 3: 9 }
+    expect(batchOf(records, { standIns, states: { 3: 'superseded' } })).toMatchObject({
+      sent: [{ seq: 7 }, { seq: 9 }],
+      parked: [
+        { seq: 5, by: [9] },
+        { seq: 6, by: [5] },
+      ],
+    })
+    const settled = { standIns, states: { 3: 'superseded', 9: 'applied' } } as const
+    expect(batchOf(records.slice(0, 2), settled)).toMatchObject({
+      sent: [{ seq: 5 }, { seq: 6 }],
+      parked: [],
+    })
   })
 })

@@ -1,6 +1,6 @@
-import type { PlannedTransaction } from '../ledger/batch-plan.ts'
+import type { PlannedTransaction, WireDecision } from '../ledger/batch-plan.ts'
 import type { TransactionState } from '../transaction/state.ts'
-import type { Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
+import type { Decision, Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BatchSize } from './batch-size.ts'
 
 export interface BatchFacts {
@@ -11,6 +11,8 @@ export interface BatchFacts {
   isLastAttempt(seq: Seq): boolean
   /** The newest transaction before `seq` that writes this key and that main lost; see `RedrivenWork`. */
   redrivenWriter(key: string, seq: Seq): Seq | undefined
+  /** What stands in the order for this transaction: the decision about it, else itself (N3). */
+  standIn(seq: Seq): Seq
   /** The epoch under which the record is sent (N2). */
   epochOf(record: TransactionRecord): Epoch
 }
@@ -71,7 +73,7 @@ export class BatchBuilder {
   /** Takes the next record; false when the batch is full and the record was not taken. */
   add(record: TransactionRecord): boolean {
     const dependsOn = this.#dependencies(record)
-    const blockers = dependsOn.filter((seq) => this.#parked.has(seq) || isDead(this.#facts.stateOf(seq)))
+    const blockers = dependsOn.filter((seq) => this.#parked.has(seq) || this.#holdsBack(seq, record.seq))
     if (blockers.length > 0) {
       this.#parked.set(record.seq, blockers)
     } else if (this.#facts.isWaiting(record.seq) || dependsOn.some((seq) => this.#behind.has(seq))) {
@@ -102,7 +104,7 @@ export class BatchBuilder {
     }
     this.#bytes += bytes
     this.#sent.add(record.seq)
-    const { seq, id, digest, bufferedAtMs, operations } = record
+    const { seq, id, digest, bufferedAtMs, operations, decision, actor } = record
     const sent: SentTransaction = {
       seq,
       epoch: this.#facts.epochOf(record),
@@ -116,17 +118,41 @@ export class BatchBuilder {
       bufferedAtMs,
       operations,
       isLastAttempt: this.#facts.isLastAttempt(seq),
+      ...(decision && { decision: wireDecision(decision, actor) }),
     })
     return true
   }
 
+  /** Dead, or a decision that stands in for an elder one: what is not applied yet cannot be waited for in passing. */
+  #holdsBack(dependency: Seq, seq: Seq): boolean {
+    const state = this.#facts.stateOf(dependency)
+    return isDead(state) || (dependency > seq && state === 'buffered')
+  }
+
   #dependencies(record: TransactionRecord): readonly Seq[] {
-    const found = new Set(record.dependsOn)
-    for (const key of [...record.writes, ...record.references]) {
-      const seq = this.#facts.redrivenWriter(key, record.seq)
-      if (seq !== undefined) found.add(seq)
+    const found = new Set<Seq>()
+    let isAsRecorded = true
+    for (const dependency of record.dependsOn) {
+      const seq = this.#facts.standIn(dependency)
+      isAsRecorded &&= seq === dependency
+      found.add(seq)
     }
-    return found.size === record.dependsOn.length ? record.dependsOn : [...found]
+    for (const key of [...record.writes, ...record.references]) {
+      const writer = this.#facts.redrivenWriter(key, record.seq)
+      if (writer !== undefined) found.add(this.#facts.standIn(writer))
+    }
+    // A decision may stand in for what it waited for itself.
+    found.delete(record.seq)
+    return isAsRecorded && found.size === record.dependsOn.length ? record.dependsOn : [...found]
+  }
+}
+
+function wireDecision({ kind, on, reason }: Decision, actor: string | undefined): WireDecision {
+  return {
+    kind,
+    on: on.map(({ id }) => id),
+    ...(reason !== undefined && { reason }),
+    ...(actor !== undefined && { actor }),
   }
 }
 
@@ -136,7 +162,7 @@ function isDead(state: TransactionState): boolean {
 
 /** Bytes on the wire, roughly: exact counting would serialise every record twice. */
 function approximateBytes(record: TransactionRecord): number {
-  let bytes = 160
+  let bytes = 160 + 40 * (record.decision?.on.length ?? 0)
   for (const operation of record.operations) {
     bytes += 16
     if (operation.kind !== 'delete')

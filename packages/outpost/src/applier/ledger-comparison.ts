@@ -12,6 +12,7 @@ import {
   seqRanges,
   seqsOf,
 } from './seq-ranges.ts'
+import { type Decided, decidedIn } from './stand-ins.ts'
 
 /** States whose transactions main once had a ledger row for. */
 const settledStates: readonly TransactionState[] = ['applied', 'replicated', 'retained', 'rejected']
@@ -83,11 +84,15 @@ export async function redrive(
   journal: Journal,
   missing: readonly SeqRange[],
   onRedrive: (records: readonly TransactionRecord[]) => void | Promise<void>,
+  decided: Pick<Decided, 'isClaimed'> = decidedIn(journal),
 ): Promise<number> {
+  const isSettled = (seq: Seq) => settledStates.includes(journal.status(seq).state)
   // Newest first: the overlay then holds at every moment all that is newer than its floor, and a read in between
   // never meets an old change of a row without the newer ones.
   for (const seqs of [...chunks(seqsOf(missing))].reverse()) {
-    const records = await journal.getMany(seqs)
+    const read = await journal.getMany(seqs)
+    // Main lacks what an operator decides on meanwhile for good: only the decision is sent (N3).
+    const records = read.filter(({ seq }) => isSettled(seq) && !decided.isClaimed(seq))
     await onRedrive(records)
     await journal.setStatus(records.map(({ seq }) => bufferedAgain(seq, journal)))
   }

@@ -1,19 +1,28 @@
 import type { Journal, StatusChange } from '../journal/journal.ts'
+import type { TransactionState } from '../transaction/state.ts'
 import type { Seq } from '../transaction/transaction.ts'
+import { type Decided, decidedIn } from './stand-ins.ts'
+
+const isOpen = (state: TransactionState): boolean => state === 'buffered' || state === 'parked'
 
 /**
  * Who is parked, and behind whom. Invariant: mirrors the journal's `parked` transactions; rebuilt from it at start.
  */
 export class Parking {
   readonly #journal: Journal
+  readonly #decided: Decided
   readonly #parkedBehind = new Map<Seq, Set<Seq>>()
   /** Stuck ones, with the time of their next try on the monotonic clock. */
   readonly #stuck = new Map<Seq, number>()
   /** Those that were stuck, until they are settled: also while they are tried again. */
   readonly #everStuck = new Set<Seq>()
 
-  constructor(journal: Journal) {
+  /** Something was kept parked because a decision about it was being recorded. */
+  #wasClaimed = false
+
+  constructor(journal: Journal, decided: Decided = decidedIn(journal)) {
     this.#journal = journal
+    this.#decided = decided
     for (const seq of journal.seqsIn('parked')) {
       const { parkedBy } = journal.status(seq)
       if (parkedBy === 'stuck') this.#noteStuck(seq, 0)
@@ -23,8 +32,10 @@ export class Parking {
 
   /** Parks a transaction behind the ones that it depends on (N9). */
   async park(
-    parked: readonly { readonly seq: Seq; readonly by: readonly Seq[] }[],
+    found: readonly { readonly seq: Seq; readonly by: readonly Seq[] }[],
   ): Promise<readonly StatusChange[]> {
+    // It may have been discarded since it was found.
+    const parked = found.filter(({ seq }) => isOpen(this.#journal.status(seq).state))
     const changes = parked.map(
       ({ seq, by }): StatusChange => ({ from: seq, to: seq, status: { state: 'parked', parkedBy: by } }),
     )
@@ -43,11 +54,24 @@ export class Parking {
     return changes
   }
 
+  /** A decision stands in for these from now on: what waited for them waits for it (N3). */
+  takeOver(decided: readonly Seq[], by: Seq): void {
+    for (const elder of decided) {
+      for (const seq of this.#parkedBehind.get(elder) ?? []) this.#note(by, seq)
+      this.#parkedBehind.delete(elder)
+    }
+  }
+
   /** Puts stuck transactions whose time has come back in line. */
   async releaseStuck(nowMs: number): Promise<readonly StatusChange[]> {
-    const due = [...this.#stuck].filter(([, retryAtMs]) => retryAtMs <= nowMs).map(([seq]) => seq)
+    const due = [...this.#stuck]
+      .filter(([seq, retryAtMs]) => retryAtMs <= nowMs && !this.#decided.isClaimed(seq))
+      .map(([seq]) => seq)
     for (const seq of due) this.#stuck.delete(seq)
-    return await this.#release(due.filter((seq) => this.#journal.status(seq).state === 'parked'))
+    const changes = await this.#release(due.filter((seq) => this.#journal.status(seq).state === 'parked'))
+    if (!this.#wasClaimed) return changes
+    this.#wasClaimed = false
+    return [...changes, ...(await this.releaseFree())]
   }
 
   /** Puts what waited for these seqs back in line, unless something else still holds it back. */
@@ -88,16 +112,21 @@ export class Parking {
   }
 
   #note(blocker: Seq, seq: Seq): void {
-    const behind = this.#parkedBehind.get(blocker)
-    if (behind === undefined) this.#parkedBehind.set(blocker, new Set([seq]))
+    const standIn = this.#decided.standIn(blocker)
+    const behind = this.#parkedBehind.get(standIn)
+    if (behind === undefined) this.#parkedBehind.set(standIn, new Set([seq]))
     else behind.add(seq)
   }
 
   #isFree(seq: Seq): boolean {
     const { state, parkedBy } = this.#journal.status(seq)
     if (state !== 'parked' || parkedBy === 'stuck') return false
+    if (this.#decided.isClaimed(seq)) {
+      this.#wasClaimed = true
+      return false
+    }
     return (parkedBy ?? []).every((blocker) => {
-      const blockerState = this.#journal.status(blocker).state
+      const blockerState = this.#journal.status(this.#decided.standIn(blocker)).state
       return blockerState !== 'rejected' && blockerState !== 'parked' && blockerState !== 'buffered'
     })
   }

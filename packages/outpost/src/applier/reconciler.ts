@@ -1,5 +1,5 @@
 import type { StatusChange } from '../journal/journal.ts'
-import type { Epoch } from '../transaction/transaction.ts'
+import type { Epoch, TransactionRecord } from '../transaction/transaction.ts'
 import type { ApplierOptions } from './applier-options.ts'
 import type { EpochMoves } from './epoch-moves.ts'
 import { compareLedger, redrive } from './ledger-comparison.ts'
@@ -47,10 +47,12 @@ export class Reconciler {
   }
 
   async #redrive(missing: readonly SeqRange[]): Promise<number> {
-    const count = await redrive(this.#options.journal, missing, async (records) => {
+    const { journal, decided, onRedrive } = this.#options
+    const note = async (records: readonly TransactionRecord[]) => {
       this.#sender.noteRedriven(records)
-      await this.#options.onRedrive?.(records)
-    })
+      await onRedrive?.(records)
+    }
+    const count = await redrive(journal, missing, note, decided)
     this.#notify(missing.map(({ from, to }) => ({ from, to, status: { state: 'buffered' as const } })))
     return count
   }

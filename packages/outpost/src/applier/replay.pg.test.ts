@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
 import { beforeEach, expect, it } from 'vitest'
+import type { Operation } from '../transaction/operation.ts'
 import { draftOf, file, type TestSite, unit } from './real-site.spec-suite.ts'
 import { useRealStage } from './real-stage.spec-suite.ts'
 
@@ -55,4 +56,47 @@ describeEachPostgres('a replay', (pg) => {
       'discarded',
     ])
   })
+
+  it('N3: main rejects a decision about what was applied after all, and a second one about the same', async () => {
+    const applied = await site.append([unit(randomUUID())])
+    await site.until('applied', applied)
+    const [record] = await site.journal.getMany([applied])
+    const late = await decide([record!.id], [unit(randomUUID())])
+    const first = await decide([randomUUID()], [])
+    await site.until('applied', first)
+    const [decision] = await site.journal.getMany([first])
+    const second = await decide([randomUUID(), decision!.decision!.on[0]!.id], [unit(randomUUID())])
+    await site.until('rejected', late, second)
+    expect(site.journal.status(late)).toMatchObject({
+      sqlstate: 'OP004',
+      message: `transaction ${record!.id} was applied after all`,
+    })
+    expect(site.journal.status(second)).toMatchObject({ sqlstate: 'OP004' })
+    expect(await stage.count('unit')).toBe(1)
+    expect(await stage.main.query('SELECT decided_by FROM outpost.decided')).toEqual([
+      { decided_by: decision!.id },
+    ])
+  })
+
+  it('N3: what was decided on and comes again from an old copy of the journal is rejected, among others too', async () => {
+    const id = randomUUID()
+    const decision = await decide([id], [])
+    await site.until('applied', decision)
+    const back = await site.journal.append({ ...draftOf([unit(randomUUID())]), id })
+    const other = await site.append([unit(randomUUID())])
+    await site.until('applied', other)
+    await site.until('rejected', back.seq)
+    expect(site.journal.status(back.seq)).toMatchObject({ sqlstate: 'OP004' })
+    expect(await stage.count('unit')).toBe(1)
+  })
+
+  /** A decision as the workbench records it, about transactions that this journal need not know. */
+  async function decide(ids: readonly string[], operations: readonly Operation[]): Promise<number> {
+    const { seq } = await site.journal.append({
+      ...draftOf(operations),
+      replaces: ids[0]!,
+      decision: { kind: 'discard', on: ids.map((id) => ({ seq: 1, id })), reason: 'of old' },
+    })
+    return seq
+  }
 })

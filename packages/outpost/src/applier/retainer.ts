@@ -60,8 +60,16 @@ export class Retainer {
     await this.#retain()
     const current = lineage()
     const carried = carriedOver(journal, current)
+    const statusOf = (seq: Seq) => journal.status(seq)
     const shed = retentionBytes === undefined ? 0 : shedThrough(journal.statistics(), retentionBytes)
-    const facts = { nowMs: clock.nowMs(), retentionMs, shedThrough: shed, lineage: current, carried }
+    const facts = {
+      nowMs: clock.nowMs(),
+      retentionMs,
+      shedThrough: shed,
+      lineage: current,
+      carried,
+      statusOf,
+    }
     // Without asking anybody: is there anything old enough at all?
     if (dropThrough(this.#oldest(), { ...facts, promotable: 'none' }) === 0) return 0
     const promotable = await this.#options.promotable().catch(() => 'unknown' as const)

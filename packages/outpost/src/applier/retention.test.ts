@@ -3,7 +3,13 @@ import type { TransactionStatus } from '../journal/journal.ts'
 import { dropThrough, type RetentionFacts, shedThrough } from './retention.ts'
 
 const old: TransactionStatus = { state: 'retained', replicatedAtMs: 0, lineage: 'now', position: '2/0/100' }
-const facts: RetentionFacts = { nowMs: 1_000, retentionMs: 500, lineage: 'now', promotable: 'none' }
+const facts: RetentionFacts = {
+  nowMs: 1_000,
+  retentionMs: 500,
+  lineage: 'now',
+  promotable: 'none',
+  statusOf: () => ({ state: 'retained' }),
+}
 const drop = (statuses: readonly TransactionStatus[], given: Partial<RetentionFacts> = {}) =>
   dropThrough(
     statuses.map((status, index) => [index + 1, status] as const),
@@ -38,6 +44,19 @@ describe('dropThrough', () => {
   it('keeps dead letters that nobody dealt with, lets dealt ones go', () => {
     expect(drop([{ state: 'rejected' }, old])).toBe(0)
     expect(drop([{ state: 'discarded' }, { state: 'superseded' }, { state: 'resolved' }, old])).toBe(4)
+  })
+
+  it('keeps what was decided on as long as the decision, also through a replay of a replay', () => {
+    const decided: TransactionStatus = { state: 'superseded', decidedBy: 7 }
+    const statusOf = (statuses: Readonly<Record<number, TransactionStatus>>) => ({
+      statusOf: (seq: number) => statuses[seq]!,
+    })
+    expect(drop([decided, old], statusOf({ 7: { ...old, state: 'replicated' } }))).toBe(0)
+    expect(drop([decided, old], statusOf({ 7: { state: 'rejected' } }))).toBe(0)
+    expect(drop([decided, old], statusOf({ 7: { state: 'superseded', decidedBy: 9 }, 9: old }))).toBe(2)
+    expect(
+      drop([decided, old], statusOf({ 7: { state: 'superseded', decidedBy: 9 }, 9: { state: 'applied' } })),
+    ).toBe(0)
   })
 })
 

@@ -4,6 +4,8 @@ import type { Seq } from '../transaction/transaction.ts'
 import type { CarriedOver } from './carried-over.ts'
 
 export interface RetentionFacts {
+  /** Of a decision about the transaction that is judged. */
+  statusOf(seq: Seq): TransactionStatus
   readonly nowMs: number
   /** After confirmation on the site's replica. */
   readonly retentionMs: number
@@ -53,10 +55,14 @@ export function shedThrough(
 function mayGo(seq: Seq, status: TransactionStatus, facts: RetentionFacts): boolean {
   switch (status.state) {
     case 'gone':
+      return true
     case 'resolved':
     case 'discarded':
     case 'superseded':
-      return true
+      // It stays as long as its decision, so that both can be looked up, here and in the ledger.
+      return (
+        status.decidedBy === undefined || mayGo(status.decidedBy, facts.statusOf(status.decidedBy), facts)
+      )
     case 'retained':
       return isSafe(seq, status, facts) || isSafe(seq, carriedStatus(seq, status, facts.carried), facts)
     case 'buffered':

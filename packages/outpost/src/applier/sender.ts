@@ -13,6 +13,7 @@ import type { ApplyAnswer, FinishedCall, LedgerPlace, OutcomeRun, Streak } from 
 import { blockedOf, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
 import type { Parking } from './parking.ts'
 import { RedrivenWork } from './redriven-work.ts'
+import { decidedIn } from './stand-ins.ts'
 import { Suspects } from './suspects.ts'
 
 export type SendResult =
@@ -39,12 +40,15 @@ export class Sender {
   #pausedBy: readonly string[] = []
   #underWay: FormedBatch | undefined
   #mustReset = false
+  readonly #standIn: (seq: Seq) => Seq
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
     const { journal, clock, rules, planLimits } = options
     this.#options = options
     this.#moves = moves
     this.#parking = parking
+    const decided = options.decided ?? decidedIn(journal)
+    this.#standIn = (seq) => decided.standIn(seq)
     this.#attempts = new Attempts(options)
     this.#redriven = new RedrivenWork(journal)
     this.#places = new LedgerPlaces(journal, moves)
@@ -169,6 +173,7 @@ export class Sender {
       isWaiting: (seq) => this.#attempts.isWaiting(seq, nowMs),
       isLastAttempt: (seq) => this.#attempts.isLast(seq),
       redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
+      standIn: this.#standIn,
       epochOf: (record) => this.#moves.current(record.epoch),
     }
   }
@@ -209,7 +214,8 @@ export class Sender {
   }
 
   async #book(batch: FormedBatch, answer: FinishedCall, durationMs: number): Promise<void> {
-    const { outcomes, position, pausedBy } = answer
+    const { position, pausedBy } = answer
+    const outcomes = this.#undecided(answer.outcomes)
     const effects = outcomeEffects(outcomes, position, {
       ledgerEpoch: (seq, run) => this.#places.otherEpoch(seq, run),
       attempts: (seq) => this.#attempts.made(seq) + 1,
@@ -226,6 +232,13 @@ export class Sender {
     for (const seq of effects.digestDifferent) this.#options.onAlarm?.(digestAlarm(seq))
     this.#sizing.succeeded(batch, durationMs)
     this.#tell(batch, answer, effects, durationMs)
+  }
+
+  /** What somebody at another process decided on while it was under way keeps that state; main knows which came first. */
+  #undecided(outcomes: readonly OutcomeRun[]): readonly OutcomeRun[] {
+    const isDecided = (seq: Seq) => this.#standIn(seq) !== seq
+    if (!outcomes.some(({ seqs }) => seqs.some(isDecided))) return outcomes
+    return outcomes.map((run) => ({ ...run, seqs: run.seqs.filter((seq) => !isDecided(seq)) }))
   }
 
   #noteAnswered(outcome: OutcomeRun['outcome'], seqs: readonly Seq[]): void {

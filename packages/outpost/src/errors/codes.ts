@@ -154,6 +154,18 @@ export const errorCodes = {
     'A transaction was to change to a state that its present state does not lead to.',
     'Ask for its state again: somebody else may have acted on it meanwhile.',
   ),
+  cone_waiting: entry(
+    409,
+    4,
+    'A transaction was to be discarded while others wait for it.',
+    'Discard it with its cone by name (`cone: true`, `--cone`), or replay, edit or resolve it: then they go on.',
+  ),
+  patch_invalid: entry(
+    422,
+    2,
+    'A JSON Patch cannot be applied to the operations of the transaction, or leaves none that can be recorded.',
+    'Send a list of RFC 6902 steps with paths such as /0/row/name; GET the transaction to see its operations.',
+  ),
   // ledger
   not_migrated: entry(
     503,

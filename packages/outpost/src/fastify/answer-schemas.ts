@@ -19,6 +19,7 @@ function objectOf(properties: Readonly<Record<string, JsonSchema>>): JsonSchema 
 }
 
 const problems = listOf(objectOf({ code: text, message: text, hint: text }))
+const decisionKind = oneOf('replay', 'edit', 'resolve', 'discard')
 const state = oneOf(...transactionStates)
 
 export const healthAnswer = objectOf({
@@ -96,12 +97,61 @@ const transaction = {
     }),
     type: ['object', 'null'],
   },
+  decision: {
+    ...objectOf({ kind: decisionKind, on: listOf(text), count: whole, reason: orNull('string') }),
+    type: ['object', 'null'],
+    description: 'What this transaction decides on, when an operator made it; at most 100 ids',
+  },
+  decided_by: {
+    ...objectOf({
+      transaction_id: text,
+      kind: decisionKind,
+      reason: orNull('string'),
+      actor: orNull('string'),
+      at: time,
+    }),
+    type: ['object', 'null'],
+    description: 'The decision about this transaction',
+  },
 } as const
 
 export const transactionAnswer = objectOf({
   ...transaction,
   site: text,
   operations: listOf({ type: 'object', additionalProperties: true }),
+  cone: {
+    ...objectOf({ count: whole, first: listOf(objectOf({ id: text, seq: whole, state })) }),
+    description: 'What waits for it, directly or through others; the first 100 by name',
+  },
+  main: {
+    type: ['object', 'null'],
+    properties: {
+      answered: flag,
+      reason: { ...text, description: 'Why there is no answer' },
+      rows: listOf(
+        objectOf({
+          why: oneOf('unique', 'referenced', 'referring', 'changed'),
+          table: text,
+          key: { type: 'object', additionalProperties: true },
+          row: { type: ['object', 'null'], additionalProperties: true },
+        }),
+      ),
+    },
+    required: ['answered'],
+    additionalProperties: true,
+    description: 'With ?main=true: the rows that the rejection is about, as main has them now',
+  },
+})
+
+export const decisionAnswer = objectOf({
+  decision: decisionKind,
+  on: { ...text, description: 'The transaction that it decides on' },
+  decided: { ...whole, description: 'How many it decides on: with a cone more than one' },
+  waiting: { ...whole, description: 'How many wait for it from now on' },
+  transaction_id: { ...orNull('string'), description: 'The new transaction; null on a dry run' },
+  transaction_state: { ...orNull('string'), description: 'State of the new transaction' },
+  token: orNull('string'),
+  dry_run: flag,
 })
 
 export const transactionsAnswer = objectOf({

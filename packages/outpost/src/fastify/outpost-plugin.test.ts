@@ -118,6 +118,9 @@ describe("the plugin's answers, through the serializer that fastify makes of the
     const site = siteAnswering({
       transactions: () => Promise.resolve(views),
       transactionById: () => Promise.resolve(views[3]),
+      deadLetters: {
+        cone: () => Promise.resolve({ count: 1, first: [{ seq: 9, id: 'waiting', state: 'parked' }] }),
+      },
     })
     const list = await answerOf(site, '/transactions?limit=5')
     expect(list.body.next_after).toBe(7)
@@ -134,6 +137,8 @@ describe("the plugin's answers, through the serializer that fastify makes of the
       ...list.body.items[3],
       site: 'observatory',
       operations: record.operations,
+      cone: { count: 1, first: [{ seq: 9, id: 'waiting', state: 'parked' }] },
+      main: null,
     })
     expect(one.body.rejection).toEqual({
       sqlstate: '23505',

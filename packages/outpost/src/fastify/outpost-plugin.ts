@@ -1,5 +1,6 @@
 import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify'
 import type { Site } from '../site/site-api.ts'
+import { deadLetterRoutes, type Identify } from './dead-letter-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { installProblemHandlers } from './problem-handlers.ts'
 import { siteRoutes } from './site-routes.ts'
@@ -19,6 +20,8 @@ export interface OutpostPluginOptions {
   readonly site: Site
   /** Runs before every route of the plugin that is not public; throws to refuse. Left out: the host guards them. */
   readonly authorize?: onRequestAsyncHookHandler
+  /** Who sends a request: named in what operators decide, and the scope of an Idempotency-Key. Left out: nobody. */
+  readonly identify?: Identify
 }
 
 /**
@@ -42,6 +45,7 @@ export async function outpostPlugin(app: FastifyInstance, options: OutpostPlugin
     healthRoutes(scope, site)
     siteRoutes(scope, site)
     transactionRoutes(scope, site)
+    deadLetterRoutes(scope, site, options.identify ?? (() => undefined))
     done()
   })
 }

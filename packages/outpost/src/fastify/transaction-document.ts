@@ -1,4 +1,8 @@
 import type { TransactionView } from '../site/site-api.ts'
+import type { TransactionRecord } from '../transaction/transaction.ts'
+
+/** Ids that a decision about a large cone shows. */
+const shownIds = 100
 
 const isoOf = (ms: number | undefined): string | null =>
   ms === undefined ? null : new Date(ms).toISOString()
@@ -7,7 +11,7 @@ const isoOf = (ms: number | undefined): string | null =>
  * A transaction as the API shows it: every step with its time (P12). `operations` are shown only one by one,
  * because a bulk transaction can hold thousands.
  */
-export function transactionDocument({ record, status }: TransactionView): Record<string, unknown> {
+export function transactionDocument({ record, status, decidedBy }: TransactionView): Record<string, unknown> {
   return {
     id: record.id,
     state: status.state,
@@ -28,6 +32,32 @@ export function transactionDocument({ record, status }: TransactionView): Record
     replaces: record.replaces ?? null,
     actor: record.actor ?? null,
     rejection: rejectionOf(status),
+    decision: decisionOf(record),
+    decided_by: decidedByOf(decidedBy),
+  }
+}
+
+/** What this transaction decides on (N3). */
+function decisionOf({ decision }: TransactionRecord): Record<string, unknown> | null {
+  if (decision === undefined) return null
+  const { kind, on, reason } = decision
+  return {
+    kind,
+    on: on.slice(0, shownIds).map(({ id }) => id),
+    count: on.length,
+    reason: reason ?? null,
+  }
+}
+
+/** Who has decided on this transaction, when and why. */
+function decidedByOf(decision: TransactionRecord | undefined): Record<string, unknown> | null {
+  if (decision?.decision === undefined) return null
+  return {
+    transaction_id: decision.id,
+    kind: decision.decision.kind,
+    reason: decision.decision.reason ?? null,
+    actor: decision.actor ?? null,
+    at: isoOf(decision.bufferedAtMs),
   }
 }
 

@@ -1,5 +1,18 @@
 import { type TransactionState, transactionStates } from '../transaction/state.ts'
+import type { TransactionId } from '../transaction/transaction.ts'
 import { ProblemError } from './problem.ts'
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** The id that a path names. What cannot be one is not known here. Error: `transaction_unknown`. */
+export function transactionIdOf(text: string): TransactionId {
+  if (uuidPattern.test(text)) return text.toLowerCase()
+  throw transactionUnknown()
+}
+
+export function transactionUnknown(): ProblemError {
+  return new ProblemError('transaction_unknown', 'No transaction with this id is known here.')
+}
 
 export interface TransactionQuery {
   readonly state?: TransactionState
@@ -23,6 +36,20 @@ export function transactionQuery(query: Readonly<Record<string, unknown>>): Tran
   const limit = query.limit === undefined ? defaultLimit : wholeNumber('limit', query.limit, 1, maxLimit)
   const state = query.state === undefined ? undefined : stateOf(query.state)
   return { limit, ...(after === undefined ? {} : { after }), ...(state === undefined ? {} : { state }) }
+}
+
+/** The only parameter of a request, which is true or false; false when it is left out. Errors: `invalid_value`, `unknown_column`. */
+export function flagParameter(query: Readonly<Record<string, unknown>>, name: string): boolean {
+  const unknown = Object.keys(query).find((each) => each !== name)
+  if (unknown !== undefined) {
+    throw new ProblemError('unknown_column', `'${unknown.slice(0, 64)}' is not a parameter here.`, {
+      hint: `Use ${name}.`,
+    })
+  }
+  const value = query[name] ?? false
+  if (value === 'true' || value === true) return true
+  if (value === 'false' || value === false) return false
+  throw new ProblemError('invalid_value', `${name} must be true or false.`)
 }
 
 function stateOf(value: unknown): TransactionState {

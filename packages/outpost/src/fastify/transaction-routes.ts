@@ -1,13 +1,11 @@
 import type { FastifyInstance } from 'fastify'
+import type { MainRows } from '../site/dead-letters/dead-letters-api.ts'
 import type { Site } from '../site/site-api.ts'
 import { transactionStates } from '../transaction/state.ts'
 import { transactionAnswer, transactionsAnswer } from './answer-schemas.ts'
 import { described } from './described.ts'
-import { ProblemError } from './problem.ts'
 import { transactionDocument } from './transaction-document.ts'
-import { transactionQuery } from './transaction-query.ts'
-
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+import { flagParameter, transactionIdOf, transactionQuery, transactionUnknown } from './transaction-query.ts'
 
 /** "Where is my observation?" (P12): one transaction with every step, and the list per state. */
 export function transactionRoutes(app: FastifyInstance, site: Site): void {
@@ -18,13 +16,30 @@ export function transactionRoutes(app: FastifyInstance, site: Site): void {
     return { items: views.map(transactionDocument), next_after: last?.record.seq ?? null }
   })
 
-  app.get<{ Params: { id: string } }>('/transactions/:id', { schema: oneSchema }, async (request) => {
-    const id = request.params.id.toLowerCase()
-    const view = uuidPattern.test(id) ? await site.transactionById(id) : undefined
-    if (view === undefined)
-      throw new ProblemError('transaction_unknown', 'No transaction with this id is known here.')
-    return { ...transactionDocument(view), site: site.name, operations: view.record.operations }
+  app.get<OneRequest>('/transactions/:id', { schema: oneSchema }, async (request) => {
+    const asksMain = flagParameter(request.query, 'main')
+    const view = await site.transactionById(transactionIdOf(request.params.id))
+    if (view === undefined) throw transactionUnknown()
+    const { id, operations } = view.record
+    const main = asksMain ? mainDocument(await site.deadLetters.mainRows(id)) : null
+    const cone = await site.deadLetters.cone(id)
+    return { ...transactionDocument(view), site: site.name, operations, cone, main }
   })
+}
+
+interface OneRequest {
+  Params: { id: string }
+  Querystring: Readonly<Record<string, unknown>>
+}
+
+/** What main answered, or that it did not: asking never waits for long. */
+function mainDocument(rows: MainRows): Record<string, unknown> {
+  switch (rows.kind) {
+    case 'answered':
+      return { answered: true, rows: rows.rows }
+    case 'silent':
+      return { answered: false, reason: rows.reason }
+  }
 }
 
 const listSchema = described('transactions', 'Transactions of this site, oldest first', {
@@ -41,5 +56,14 @@ const listSchema = described('transactions', 'Transactions of this site, oldest 
 
 const oneSchema = described('transactions', 'One transaction with every step and its time', {
   params: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+  querystring: {
+    type: 'object',
+    properties: {
+      main: {
+        type: 'boolean',
+        description: 'Ask main for the rows that a rejection is about; waits at most 2 s',
+      },
+    },
+  },
   response: { 200: transactionAnswer },
 })

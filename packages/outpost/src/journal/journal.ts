@@ -31,6 +31,8 @@ export interface TransactionStatus {
   readonly message?: string
   /** Why it is parked: the seqs it waits for, or `stuck`. */
   readonly parkedBy?: readonly Seq[] | 'stuck'
+  /** The decision about it, once there is one (N3). */
+  readonly decidedBy?: Seq
   /** How often main lost it and it was applied again. */
   readonly redriven?: number
 }

@@ -34,6 +34,7 @@ export function recordOf(
   if (draft.idempotency !== undefined) record.idempotency = draft.idempotency
   if (draft.answer !== undefined) record.answer = draft.answer
   if (draft.replaces !== undefined) record.replaces = draft.replaces
+  if (draft.decision !== undefined) record.decision = draft.decision
   if (draft.actor !== undefined) record.actor = draft.actor
   return record
 }

@@ -1,6 +1,6 @@
 import type { TableName } from '../postgres/catalog.ts'
 import type { Operation } from '../transaction/operation.ts'
-import type { Epoch, Seq, TransactionId } from '../transaction/transaction.ts'
+import type { DecisionKind, Epoch, Seq, TransactionId } from '../transaction/transaction.ts'
 import { type Footprint, footprintOf } from './footprint.ts'
 import { GroupPlan, type Shape, shapeOf, type ValueRow, valuesOf } from './group-plan.ts'
 import type { TableRules } from './table-rules.ts'
@@ -17,16 +17,28 @@ export interface PlannedTransaction {
   /** A missing reference rejects it this time, instead of leaving it waiting (N9). */
   readonly isLastAttempt: boolean
   readonly operations: readonly Operation[]
+  /** An operator's decision goes alone: main must look whether it comes too late (N3). */
+  readonly decision?: WireDecision
+}
+
+/** A decision as main's ledger keeps it. */
+export interface WireDecision {
+  readonly kind: DecisionKind
+  /** Ids of what it decides on, the dead letter first. */
+  readonly on: readonly TransactionId[]
+  readonly reason?: string
+  readonly actor?: string
 }
 
 type WireTransaction = readonly [
-  Seq,
-  TransactionId,
-  string,
-  number,
-  readonly Seq[],
-  boolean,
-  readonly number[],
+  seq: Seq,
+  id: TransactionId,
+  digest: string,
+  bufferedAtMs: number,
+  dependsOn: readonly Seq[],
+  isLastAttempt: boolean,
+  places: readonly number[],
+  ...decision: readonly WireDecision[],
 ]
 
 /** See `migrations/004-apply/procedure.ts` for the meaning of the letters; they are short because the link may be 10 kB/s. */
@@ -112,7 +124,8 @@ export class BatchPlanner {
     const footprints = transaction.operations.map((operation) =>
       footprintOf(operation, this.#rules(operation.table)),
     )
-    const isAlone = footprints.some((footprint) => footprint.kind === 'alone')
+    const isAlone =
+      transaction.decision !== undefined || footprints.some((footprint) => footprint.kind === 'alone')
     if (this.#open !== undefined && !fits(this.#open, transaction, isAlone, this.#limits)) this.#close()
     this.#open ??= { epoch: transaction.epoch, isAlone, transactions: [], footprints: [], operations: 0 }
     this.#open.transactions.push(transaction)
@@ -161,8 +174,9 @@ export class BatchPlanner {
         ...(footprint.kind === 'alone' ? plan.append(shape, values) : plan.place(shape, values, footprint)),
       )
     })
-    const { seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt } = transaction
-    return [seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt, places]
+    const { seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt, decision } = transaction
+    const facts = [seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt, places] as const
+    return decision === undefined ? facts : [...facts, decision]
   }
 
   #epochNumber(epoch: Epoch): number {

@@ -34,6 +34,7 @@ export async function grantSite(client: ClientBase, grant: SiteGrant): Promise<v
       GRANT SELECT ON ALL TABLES IN SCHEMA outpost TO ${role};
       GRANT UPDATE (epoch, term, hello_at, last_call_at, redriven_lineage) ON outpost.site TO ${role};
       GRANT INSERT, UPDATE ON outpost.epoch, outpost.heartbeat TO ${role};
+      GRANT INSERT ON outpost.decided TO ${role};
       GRANT INSERT, DELETE ON outpost.ledger TO ${role};
       GRANT INSERT, DELETE ON outpost.idempotency TO ${role};
       GRANT EXECUTE ON ALL ROUTINES IN SCHEMA outpost TO ${role};

@@ -11,6 +11,7 @@ const pinned = {
   '2 hello': '2604cc575549b98aea56bc5b5eaf6427d2c720b0a94384661299740480a722b3',
   '3 statement': 'db24fccc0424b575cebbdc1999425d12c2760791e07a17605d9a1ae023892f21',
   '4 apply': '2f03c573376654928c192f7a550062c7b8f9bd62d1bcb6417eb0600dc090d6ec',
+  '5 decisions': '3ce155174656e915bf8076ff53935ab05f5d3a1c8ba42f6cb16951b8b74b4641',
 }
 
 describe('the migrations of Outpost', () => {

@@ -81,7 +81,9 @@ class PendingOverlay implements Overlay {
   takeOut(seqs: readonly Seq[], why: 'replicated' | 'dismissed' = 'replicated'): void {
     if (seqs.length === 0) return
     if (why === 'dismissed') for (const seq of seqs) this.#dismissed.add(seq)
-    this.#pins.defer(seqs)
+    // Only a fixed snapshot needs what an operator has dealt with: every other read shows what came of it at once.
+    if (why === 'dismissed' && !this.#pins.hasSnapshots) this.#remove(seqs)
+    else this.#pins.defer(seqs)
   }
 
   #remove(seqs: readonly Seq[]): void {
@@ -109,7 +111,7 @@ class PendingOverlay implements Overlay {
 
   stateOf(table: TableName, key: TextRow): TransactionState {
     const found = this.#find(table, key)
-    return found ? this.#stateOf(this.#index.newestSeq(found.slot)) : 'replicated'
+    return found ? this.#stateOf(this.#index.lastSeq(found.slot)) : 'replicated'
   }
 
   async row(table: TableName, key: TextRow): Promise<FoldedRow | undefined> {

@@ -68,7 +68,7 @@ describeEachPostgres('overlay rules', (version) => {
     await drop?.()
   })
   beforeEach(async () => {
-    await client.query('TRUNCATE run, outpost.ledger')
+    await client.query('TRUNCATE run, outpost.ledger CASCADE')
     journal = new MemoryJournal()
     overlay = createOverlay({ catalog: () => catalog, journal, clock: systemClock })
     statements = []

@@ -78,7 +78,7 @@ describeEachPostgres('overlay', (version) => {
   const empty = async (): Promise<void> => {
     const sql = `TRUNCATE ${sampleTables.map((table) => table.name).join(', ')}`
     await truth.query(sql)
-    await base.query(`${sql}, outpost.ledger`)
+    await base.query(`${sql}, outpost.ledger CASCADE`)
   }
 
   const run = async (client: pg.Client, operations: readonly Operation[]): Promise<void> => {

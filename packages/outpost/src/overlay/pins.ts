@@ -51,6 +51,11 @@ export class Pins {
     return number !== undefined && this.#open.has(number)
   }
 
+  /** Whether a fixed snapshot is under way. */
+  get hasSnapshots(): boolean {
+    return [...this.#open.values()].some((end) => end !== undefined)
+  }
+
   /** Removes now, or when all that are open have ended. */
   defer(seqs: readonly Seq[]): void {
     if (this.#open.size === 0 && this.#removals.length === 0) this.#remove(seqs)

@@ -1,4 +1,4 @@
-import { OutpostError } from '../errors/outpost-error.ts'
+import { isOutpostError, OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import type { Catalog } from '../postgres/catalog.ts'
@@ -6,17 +6,28 @@ import type { TransactionBuilder } from '../transaction/builder.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { Operation, TextRow } from '../transaction/operation.ts'
 import { isPending } from '../transaction/state.ts'
-import type { Seq, StoredAnswer, TransactionDraft, TransactionId } from '../transaction/transaction.ts'
+import type {
+  Idempotency,
+  Seq,
+  StoredAnswer,
+  TransactionDraft,
+  TransactionId,
+  TransactionRecord,
+} from '../transaction/transaction.ts'
 import { KeyLocks } from './key-locks.ts'
 import type { AppendOptions } from './site-api.ts'
 
 const lockTimeoutMs = 10_000
+/** Of a decision that other processes overtake. */
+const maximumAttempts = 5
 
 export interface AppenderOptions {
   readonly journal: Journal
   readonly overlay: Overlay
   readonly dependencies: DependencyIndex
   readonly catalog: () => Catalog
+  /** What stands in the order for a transaction that was decided on (N3). */
+  readonly standIn: (seq: Seq) => Seq
 }
 
 export interface Appended {
@@ -48,7 +59,7 @@ export class Appender {
     return await this.#locks.run(keys, lockTimeoutMs, async () => {
       const replayed = await this.#answered(options)
       if (replayed) return replayed
-      await this.#refuseKnownKeys(built.operations)
+      await this.refuseKnownKeys(built.operations)
       const verdict = options.check ? await options.check() : 'checked'
       const answer = options.answer?.({ id: built.id })
       const draft: TransactionDraft = {
@@ -63,6 +74,38 @@ export class Appender {
       const record = await this.#options.journal.append(draft, { isCritical })
       return { transactionId: record.id, seq: record.seq, answer, isReplayed: false }
     })
+  }
+
+  /**
+   * Records what an operator decides (N3), in one critical section with all other decisions and with the writes of the
+   * same keys. `draft` looks and may refuse. Errors: those of `draft`, `idempotency_conflict`, `journal_*`.
+   */
+  async decide(
+    keys: readonly string[],
+    idempotency: Idempotency | undefined,
+    draft: () => Promise<TransactionDraft>,
+  ): Promise<Appended> {
+    const scoped = idempotency ? [`idempotency|${idempotency.scope}|${idempotency.key}`] : []
+    return await this.#locks.run(['decision', ...keys, ...scoped], lockTimeoutMs, async () => {
+      const before = await this.#answered(idempotency ? { idempotency } : {})
+      if (before) return before
+      const record = await this.#appendDecision(draft)
+      return { transactionId: record.id, seq: record.seq, answer: record.answer, isReplayed: false }
+    })
+  }
+
+  /** Looks again where another process on the same journal was faster: then somebody else may have decided. */
+  async #appendDecision(draft: () => Promise<TransactionDraft>): Promise<TransactionRecord> {
+    const { journal } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      await journal.catchUp()
+      const checkedThrough = journal.lastSeq
+      try {
+        return await journal.append(await draft(), { checkedThrough, isCritical: true })
+      } catch (error) {
+        if (!isOutpostError(error, 'journal_overtaken') || attempt === maximumAttempts) throw error
+      }
+    }
   }
 
   async #answered(options: AppendOptions): Promise<Appended | undefined> {
@@ -80,14 +123,21 @@ export class Appender {
     return { transactionId: hit.transactionId, seq: record?.seq, answer: hit.answer, isReplayed: true }
   }
 
-  /** A client's own id that this site has already acknowledged: the second insert could only become a dead letter. */
-  async #refuseKnownKeys(operations: readonly Operation[]): Promise<void> {
+  /**
+   * A client's own id that this site has already acknowledged: the second insert could only become a dead letter.
+   * `isReplaced` tells, by the transactions that touch such a row, oldest first, where it is to be made again.
+   */
+  async refuseKnownKeys(
+    operations: readonly Operation[],
+    isReplaced: (seqs: readonly Seq[]) => boolean = () => false,
+  ): Promise<void> {
     const { catalog, overlay } = this.#options
     for (const operation of operations) {
       if (operation.kind !== 'insert' || overlay.pendingRows(operation.table) === 0) continue
       const key = keyOf(operation.row, catalog().tables.get(operation.table)?.primaryKey ?? [])
       if (!key || overlay.stateOf(operation.table, key) === 'replicated') continue
-      if ((await overlay.row(operation.table, key))?.kind === 'insert') {
+      const pending = await overlay.row(operation.table, key)
+      if (pending?.kind === 'insert' && !isReplaced(pending.seqs)) {
         throw new OutpostError(
           'already_recorded',
           `${operation.table} already has a row with ${describe(key)}.`,
@@ -100,12 +150,13 @@ export class Appender {
   }
 
   #dependsOn(draft: Pick<TransactionDraft, 'writes' | 'references'>): readonly Seq[] {
-    const { journal, dependencies } = this.#options
+    const { journal, dependencies, standIn } = this.#options
     const isSettled = (seq: Seq) => {
-      const { state } = journal.status(seq)
+      const { state } = journal.status(standIn(seq))
       return !isPending(state) || state === 'applied'
     }
-    return dependencies.dependsOn(draft, { isSettled })
+    const found = dependencies.dependsOn(draft, { isSettled })
+    return found.length === 0 ? found : [...new Set(found.map(standIn))].sort((a, b) => a - b)
   }
 }
 

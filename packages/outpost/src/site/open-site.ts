@@ -7,7 +7,10 @@ import { openLmdbJournal } from '../journal/lmdb/open.ts'
 import { createOverlay } from '../overlay/create-overlay.ts'
 import { connectionConfig } from '../postgres/connection-config.ts'
 import { DependencyIndex } from '../transaction/dependency-index.ts'
+import type { TransactionRecord } from '../transaction/transaction.ts'
 import { CatalogSource } from './catalog-source.ts'
+import { ConeIndex } from './dead-letters/cone-index.ts'
+import { Decisions } from './dead-letters/decisions.ts'
 import { NodePool } from './node-pool.ts'
 import { RunningSite } from './running-site.ts'
 import { SentMark } from './sent-mark.ts'
@@ -68,6 +71,9 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     return journal
   }
   const dependencies = new DependencyIndex()
+  const cones = new ConeIndex()
+  const decisions = new Decisions(opened)
+  const recoveredDecisions: TransactionRecord[] = []
   const sent = new SentMark()
   const overlay = createOverlay({
     catalog: () => catalog.current,
@@ -84,11 +90,15 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     reserveBytes: settings.journalReserveBytes,
     onRecovered: (records) => {
       overlay.fold(records)
-      for (const record of records) dependencies.add(record)
+      for (const record of records) {
+        dependencies.add(record)
+        cones.add(record)
+        if (record.decision) recoveredDecisions.push(record)
+      }
     },
   })
   journal = seams.journal?.(lmdb) ?? lmdb
-  return { journal, overlay, dependencies, sent }
+  return { journal, overlay, dependencies, cones, decisions, recoveredDecisions, sent }
 }
 
 /** The overlay is filled while the journal is being opened, and asks it only afterwards. */

@@ -6,8 +6,10 @@ import { resolveTable } from '../postgres/resolve-table.ts'
 import { TransactionBuilder } from '../transaction/builder.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
-import type { TransactionId } from '../transaction/transaction.ts'
-import { Appender } from './appender.ts'
+import type { Seq, TransactionId } from '../transaction/transaction.ts'
+import { type Appended, Appender } from './appender.ts'
+import type { DeadLetters } from './dead-letters/dead-letters-api.ts'
+import { Workbench } from './dead-letters/workbench.ts'
 import { type DirectQuery, writeDirect } from './direct-write.ts'
 import { healthReport } from './health-report.ts'
 import { keyTexts } from './key-texts.ts'
@@ -29,7 +31,7 @@ import { SiteEngine } from './site-engine.ts'
 import type { SiteParts } from './site-parts.ts'
 import { SiteTokens } from './site-tokens.ts'
 import { waitForToken } from './token-wait.ts'
-import { listTransactions } from './transaction-list.ts'
+import { listTransactions, viewTransactions } from './transaction-list.ts'
 
 const readTimeoutMs = 30_000
 const directWriteTimeoutMs = 15_000
@@ -42,6 +44,7 @@ const directWriteTimeoutMs = 15_000
 export class RunningSite implements Site {
   readonly name: string
   readonly type: 'main' | 'secondary'
+  readonly deadLetters: DeadLetters
   readonly #parts: SiteParts
   readonly #engine: SiteEngine
   readonly #tokens: SiteTokens
@@ -56,7 +59,15 @@ export class RunningSite implements Site {
     this.type = settings.type
     this.#engine = new SiteEngine(parts)
     this.#tokens = new SiteTokens({ secretKey: settings.secretKey, siteName: settings.name, journal })
-    this.#appender = new Appender({ ...parts, catalog: () => catalog.current })
+    const standIn = (seq: Seq) => parts.decisions.standIn(seq)
+    this.#appender = new Appender({ ...parts, catalog: () => catalog.current, standIn })
+    this.deadLetters = new Workbench({
+      ...parts,
+      catalog: () => catalog.current,
+      appender: this.#appender,
+      receipt: (appended) => this.#receipt(appended),
+      settled: (decision) => this.#engine.deadLetters.settled(decision),
+    })
     this.#tracker = new LsnTracker({
       main: (work) => main.run(directWriteTimeoutMs, work),
       replica: (sql, values) => this.#engine.askReplica(sql, values),
@@ -86,15 +97,7 @@ export class RunningSite implements Site {
   async append(transaction: TransactionBuilder, options: AppendOptions = {}): Promise<Receipt> {
     if (this.#stopped) throw new OutpostError('site_stopped', `Site ${this.name} is stopping.`)
     try {
-      const appended = await this.#appender.append(transaction, options)
-      const { journal, settings } = this.#parts
-      const context = {
-        journal,
-        waiters: this.#engine.waiters,
-        tokens: this.#tokens,
-        timeoutMs: settings.lsnTimeoutMs,
-      }
-      return receiptOf(appended, context)
+      return this.#receipt(await this.#appender.append(transaction, options))
     } catch (error) {
       this.#engine.facts.appendFailed(error)
       throw error
@@ -189,15 +192,16 @@ export class RunningSite implements Site {
   }
 
   async transactionById(id: TransactionId): Promise<TransactionView | undefined> {
-    const { journal } = this.#parts
+    const { journal, decisions } = this.#parts
+    await journal.catchUp()
     const record = await journal.findById(id)
-    return record && { record, status: journal.status(record.seq) }
+    return record && (await viewTransactions(journal, [record], decisions))[0]
   }
 
   async transactions(
     options: { readonly state?: TransactionState; readonly after?: number; readonly limit?: number } = {},
   ): Promise<readonly TransactionView[]> {
-    return await listTransactions(this.#parts.journal, options)
+    return await listTransactions(this.#parts.journal, options, this.#parts.decisions)
   }
 
   async health(): Promise<Health> {
@@ -221,6 +225,12 @@ export class RunningSite implements Site {
     await this.#engine.stop()
     await this.#parts.journal.stop()
     await Promise.all([this.#parts.main.stop(), this.#parts.replica?.stop(), this.#parts.watch.stop()])
+  }
+
+  #receipt(appended: Appended): Receipt {
+    const { journal, settings } = this.#parts
+    const { waiters } = this.#engine
+    return receiptOf(appended, { journal, waiters, tokens: this.#tokens, timeoutMs: settings.lsnTimeoutMs })
   }
 
   /** The node that was seen to have what the token names, when it names anything from elsewhere. */

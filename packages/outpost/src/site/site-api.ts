@@ -14,6 +14,7 @@ import type {
   TransactionId,
   TransactionRecord,
 } from '../transaction/transaction.ts'
+import type { DeadLetters } from './dead-letters/dead-letters-api.ts'
 
 export interface AppendOptions {
   readonly idempotency?: Idempotency
@@ -68,7 +69,10 @@ export interface ReadAnswer<Row> {
 
 export interface TransactionView {
   readonly record: TransactionRecord
+  /** What waits names in `parkedBy` what it waits for now: the decision, where there is one about its dead letter. */
   readonly status: TransactionStatus
+  /** The decision about it, once an operator has made one (N3). */
+  readonly decidedBy?: TransactionRecord
 }
 
 export interface Health {
@@ -220,6 +224,8 @@ export interface Site {
   resumeApplying(): Promise<void>
   /** Whether a token is one that a site with this secret made; it waits for nothing. Error: `token_invalid`. */
   checkToken(token: string): void
+  /** What operators can do about rejected transactions (N3). */
+  readonly deadLetters: DeadLetters
   transactionById(id: TransactionId): Promise<TransactionView | undefined>
   transactions(options?: {
     readonly state?: TransactionState

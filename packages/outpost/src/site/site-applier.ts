@@ -12,7 +12,7 @@ const secondaryGatherMs = 20
 
 /** The applier of a site, with a connection of its own to main. */
 export function siteApplier(parts: SiteParts, listeners: ApplierListeners): Applier {
-  const { settings, clock, journal, catalog, seams } = parts
+  const { settings, clock, journal, catalog, decisions, seams } = parts
   const config = connectionConfig(settings.main, { applicationName: `outpost ${settings.name} applier` })
   const open = pgMainSessions({ config, clock })
   return new Applier({
@@ -20,6 +20,7 @@ export function siteApplier(parts: SiteParts, listeners: ApplierListeners): Appl
     site: settings.name,
     journal,
     clock,
+    decided: decisions,
     openSession: seams.sessions?.(open) ?? open,
     random: Math.random,
     rules: currentRules(catalog),

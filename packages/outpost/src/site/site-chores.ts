@@ -3,6 +3,8 @@ import type { Journal } from '../journal/journal.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { CatalogSource } from './catalog-source.ts'
+import type { ConeIndex } from './dead-letters/cone-index.ts'
+import type { Decisions } from './dead-letters/decisions.ts'
 import type { NodePool } from './node-pool.ts'
 import type { PutBack } from './put-back.ts'
 
@@ -12,6 +14,8 @@ export interface SiteChoresOptions {
   readonly main: NodePool
   readonly replica: NodePool | undefined
   readonly dependencies: DependencyIndex
+  readonly cones: Pick<ConeIndex, 'forgetThrough'>
+  readonly decisions: Pick<Decisions, 'forgetThrough'>
   readonly journal: Journal
   readonly putBack: PutBack
 }
@@ -48,10 +52,13 @@ export class SiteChores {
   }
 
   async #run(): Promise<void> {
-    const { clock, catalog, main, replica, dependencies, journal, putBack } = this.#options
+    const { clock, catalog, main, replica, dependencies, cones, decisions, journal, putBack } = this.#options
     let catalogDueMs = clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
-      dependencies.forgetThrough(settledThrough(journal))
+      const settled = settledThrough(journal)
+      dependencies.forgetThrough(settled)
+      cones.forgetThrough(settled)
+      decisions.forgetThrough(settled)
       try {
         // While the replica shows whole windows there is no reason to pause between them.
         for (let before = putBack.size; await putBack.look(); before = putBack.size) {

@@ -7,6 +7,7 @@ import { EffectRunner } from '../effects/effect-runner.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import { CatalogRepair } from './catalog-repair.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
+import { DecidedLetters } from './dead-letters/decided-letters.ts'
 import { KnownLineage } from './known-lineage.ts'
 import { MergedReads } from './merged-reads.ts'
 import { OwnChanges } from './own-changes.ts'
@@ -41,6 +42,7 @@ export class SiteEngine {
   readonly lag: ReplicaLag
   /** Undefined where nothing is to happen outside the database. */
   readonly effects: EffectRunner | undefined
+  readonly deadLetters: DecidedLetters
   readonly #parts: SiteParts
   readonly #lineage: KnownLineage
   readonly #news: StatusNews
@@ -70,6 +72,12 @@ export class SiteEngine {
     this.#news = new StatusNews({ journal, clock, events: this.events, waiters: this.waiters })
     this.effects = this.#makeEffects()
     this.applier = this.#makeApplier()
+    this.deadLetters = new DecidedLetters({
+      ...parts,
+      takeOver: (decided, by) => this.applier.takeOver(decided, by),
+      onStatus: (changes) => this.#news.changed(changes),
+      onAlarm: (alarm) => this.#alarm(alarm),
+    })
     this.#putBack = this.#makePutBack()
     this.reads = this.#makeReads()
     this.#confirmer = this.#makeConfirmer()
@@ -79,14 +87,22 @@ export class SiteEngine {
 
   /** Nothing here waits for a database. */
   async start(): Promise<void> {
-    const { journal, overlay, dependencies } = this.#parts
+    const { journal, overlay, dependencies, cones } = this.#parts
     // Only what was held is proven when it leaves, so it is held for a moment.
     const taken = newestConfirmed(journal)
     overlay.fold(await journal.getMany(taken))
     overlay.takeOut(inCommitOrder(taken, journal))
+    for (const record of this.#parts.recoveredDecisions) await this.deadLetters.recovered(record)
+    this.deadLetters.noteParked()
+    journal.sharing?.onLead((isLeading) => {
+      if (isLeading) this.deadLetters.takeLead()
+    })
     journal.onDurable((records) => {
-      overlay.fold(records)
-      for (const record of records) dependencies.add(record)
+      this.deadLetters.fold(records)
+      for (const record of records) {
+        dependencies.add(record)
+        cones.add(record)
+      }
       this.ownChanges.add(records)
       this.applier.wake()
       this.#news.appended(records)
@@ -145,6 +161,7 @@ export class SiteEngine {
     return siteApplier(this.#parts, {
       onSend: (newest) => sent.note(newest),
       onStatus: (changes) => {
+        this.deadLetters.noteChanged(changes)
         this.#news.changed(changes)
         this.#confirmer.wake()
         this.effects?.wake()

@@ -2,7 +2,10 @@ import type { Clock } from '../clock/clock.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
+import type { TransactionRecord } from '../transaction/transaction.ts'
 import type { CatalogSource } from './catalog-source.ts'
+import type { ConeIndex } from './dead-letters/cone-index.ts'
+import type { Decisions } from './dead-letters/decisions.ts'
 import type { NodePool } from './node-pool.ts'
 import type { SiteSeams } from './open-site.ts'
 import type { SentMark } from './sent-mark.ts'
@@ -20,6 +23,10 @@ export interface SiteParts {
   readonly journal: Journal
   readonly overlay: Overlay
   readonly dependencies: DependencyIndex
+  readonly cones: ConeIndex
+  readonly decisions: Decisions
+  /** Decisions that were pending when the journal was opened: a crash may have lost what they made of others. */
+  readonly recoveredDecisions: readonly TransactionRecord[]
   readonly sent: SentMark
   readonly seams: SiteSeams
 }

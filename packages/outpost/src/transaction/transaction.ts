@@ -27,6 +27,29 @@ export type TransactionFlag =
   /** Old values, triggers or functions make its conflict set unknown (N10). */
   | 'common_lane'
 
+/** What an operator does about a dead letter (N3). */
+export type DecisionKind = 'replay' | 'edit' | 'resolve' | 'discard'
+
+/** Rows whose pending changes are read as if they stood at an elder place than their transaction's own. */
+export interface ElderPlace {
+  readonly seq: Seq
+  /** Row keys as the conflict set has them (`pk|<table>|<values>`). */
+  readonly rows: readonly string[]
+}
+
+/**
+ * An operator's decision, recorded as a transaction of its own (N3). It stands in the order for what it decides on:
+ * whatever waited for that waits for it.
+ */
+export interface Decision {
+  readonly kind: DecisionKind
+  /** The dead letter first; of a discard then its cone, in journal order. */
+  readonly on: readonly { readonly seq: Seq; readonly id: TransactionId }[]
+  readonly reason?: string
+  /** Of a replay or edit: where its changes take the place of those that it replaces. */
+  readonly places?: readonly ElderPlace[]
+}
+
 /** A transaction as the caller hands it to the journal: complete, checked, without a number yet. */
 export interface TransactionDraft {
   readonly id: TransactionId
@@ -44,6 +67,8 @@ export interface TransactionDraft {
   readonly answer?: StoredAnswer
   /** The transaction that this one replays or edits (N3). */
   readonly replaces?: TransactionId
+  /** What it decides on, when an operator made it. A resolve or discard has no operations. */
+  readonly decision?: Decision
   /** Who asked: token name or user, for audit. */
   readonly actor?: string
 }

@@ -14,7 +14,7 @@ export function historyOf(
   links: readonly ChainLink[],
   records: ReadonlyMap<Seq, TransactionRecord>,
 ): RowHistory {
-  const ordered = [...links].sort((a, b) => a.seq - b.seq || a.operation - b.operation)
+  const ordered = [...links].sort((a, b) => a.place - b.place || a.seq - b.seq || a.operation - b.operation)
   const operations: (Operation & { readonly seq: Seq })[] = []
   let last: ChainLink | undefined
   for (const link of ordered) {

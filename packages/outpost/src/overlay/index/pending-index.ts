@@ -6,6 +6,7 @@ import { deleteItem } from '../encode/image-item.ts'
 import { canonicalKeyText, shapeOf } from '../encode/table-shape.ts'
 import { newKey } from '../fold.ts'
 import { type ChainLink, ChainStore } from './chain-store.ts'
+import { elderPlaces } from './elder-places.ts'
 import { ImageSlab, nowhere } from './image-slab.ts'
 import { PendingTable } from './pending-table.ts'
 import { SeqDirectory } from './seq-directory.ts'
@@ -73,9 +74,11 @@ export class PendingIndex {
   add(record: TransactionRecord): void {
     if (this.holds(record.seq)) return
     this.refresh()
+    const placeOf = elderPlaces(record)
     for (const [index, operation] of record.operations.entries()) {
       const table = this.#tableFor(operation.table)
-      if (table) this.#addOperation(table, record.seq, index, operation)
+      if (table)
+        this.#addOperation(table, record.seq, index, operation, placeOf?.(table.shape.table, operation))
     }
     if (!this.holds(record.seq)) this.#seqs.set(record.seq, -2)
   }
@@ -118,10 +121,17 @@ export class PendingIndex {
   }
 
   oldestSeq(slot: number): Seq {
-    return this.#chains.seq(this.slots.head(slot))
+    if (this.#chains.isInOrder) return this.#chains.seq(this.slots.head(slot))
+    return Math.min(...this.links(slot).map(({ seq }) => seq))
   }
 
   newestSeq(slot: number): Seq {
+    if (this.#chains.isInOrder) return this.#chains.seq(this.slots.tail(slot))
+    return Math.max(...this.links(slot).map(({ seq }) => seq))
+  }
+
+  /** The transaction whose change of the row is read last. */
+  lastSeq(slot: number): Seq {
     return this.#chains.seq(this.slots.tail(slot))
   }
 
@@ -197,12 +207,18 @@ export class PendingIndex {
     return table
   }
 
-  #addOperation(table: PendingTable, seq: Seq, index: number, operation: Operation): void {
+  #addOperation(
+    table: PendingTable,
+    seq: Seq,
+    index: number,
+    operation: Operation,
+    place: Seq | undefined,
+  ): void {
     const keyRow = operation.kind === 'insert' ? operation.row : operation.key
     const slot = this.#slotFor(table, keyRow)
-    const isNewest = this.#link(slot, seq, index)
+    const isNewest = this.#link(slot, seq, index, place)
     if (operation.kind === 'insert') this.slots.flag(slot, insertedFlag)
-    if (operation.kind === 'update') this.#joinMoved(table, slot, seq, index, operation)
+    if (operation.kind === 'update') this.#joinMoved(table, slot, seq, index, operation, place)
     if (operation.kind !== 'delete') this.#indexValues(table, slot, operation)
     if (!isNewest || this.slots.has(slot, movedFlag)) this.#dropImage(slot)
     else this.#foldImage(table, slot, operation)
@@ -214,12 +230,13 @@ export class PendingIndex {
     seq: Seq,
     index: number,
     operation: Extract<Operation, { kind: 'update' }>,
+    place: Seq | undefined,
   ): void {
     const names = table.shape.table.primaryKey
     if (!names.some((name) => operation.set[name] !== undefined)) return
     const other = this.#slotFor(table, newKey(operation, names))
     if (other === slot) return
-    this.#link(other, seq, index)
+    this.#link(other, seq, index, place)
     for (const [from, to] of [
       [slot, other],
       [other, slot],
@@ -288,9 +305,9 @@ export class PendingIndex {
   }
 
   /** Puts the entry in its place in the row's chain; true when it is the newest there. */
-  #link(slot: number, seq: Seq, operation: number): boolean {
+  #link(slot: number, seq: Seq, operation: number, place: Seq | undefined): boolean {
     const first = this.#seqs.get(seq)
-    const entry = this.#chains.add(seq, operation, slot, first)
+    const entry = this.#chains.add(seq, operation, slot, first, place)
     this.#seqs.set(seq, entry)
     const tail = this.slots.tail(slot)
     if (tail === -1) this.slots.setChain(slot, entry, entry)
