@@ -6,6 +6,7 @@ import { openTransactionSource, type TransactionSourceOptions } from '../site/tr
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
 import { addSiteOptions, jsonOption, type SiteCommandOptions, wholeNumber } from './options.ts'
+import { addTxDecisionCommands } from './tx-decisions.ts'
 
 interface ListOptions extends TransactionSourceOptions {
   readonly json?: boolean
@@ -14,13 +15,18 @@ interface ListOptions extends TransactionSourceOptions {
   readonly after?: number
 }
 
+interface ShowOptions extends TransactionSourceOptions {
+  readonly json?: boolean
+  readonly main?: boolean
+}
+
 const defaultLimit = 50
 const maxLimit = 500
 
 export function addTxCommands(program: Command, context: CommandContext): void {
   const tx = program
     .command('tx')
-    .description('Ask where a transaction is: buffered, applied, replicated, rejected, parked.')
+    .description('Ask where a transaction is, and deal with one that main rejected.')
   addSourceOptions(tx.command('list'))
     .description('List the transactions of a site, oldest first.')
     .addOption(new Option('--state <state>', 'only this state').choices(transactionStates))
@@ -41,12 +47,21 @@ export function addTxCommands(program: Command, context: CommandContext): void {
   addSourceOptions(tx.command('show'))
     .description('Show one transaction: every step with its time, and what it writes.')
     .argument('<id>', 'id of the transaction, as the answer to the write gave it')
+    .option('--main', 'of a rejected one: also the rows of main that it met, as they are now')
     .addOption(jsonOption())
-    .addHelpText('after', examples(['outpost tx show 0193a1c2-7d3e-7000-8000-0123456789ab']))
-    .action(async (id: string, options: TransactionSourceOptions & { readonly json?: boolean }) => {
-      const transaction = await openTransactionSource(options, context.env).show(id)
+    .addHelpText(
+      'after',
+      examples([
+        'outpost tx show 0193a1c2-7d3e-7000-8000-0123456789ab',
+        'outpost tx show 0193a1c2-7d3e-7000-8000-0123456789ab --main',
+      ]),
+    )
+    .action(async (id: string, options: ShowOptions) => {
+      const source = openTransactionSource(options, context.env)
+      const transaction = await source.show(id, { main: options.main ?? false })
       context.stdout(options.json ? `${JSON.stringify(transaction)}\n` : renderTransaction(transaction))
     })
+  addTxDecisionCommands(tx, context)
   addSiteOptions(tx.command('release'))
     .description(
       "Count what main has as confirmed, because this site's replica will not be back for long: reads of it then need main. Needs the scope admin.",

@@ -26,7 +26,30 @@ export interface TransactionDocument {
     readonly message: string | null
     readonly detail: string | null
   } | null
+  readonly decided_by?: {
+    readonly transaction_id: string
+    readonly kind: string
+    readonly reason: string | null
+    readonly actor: string | null
+    readonly at: string
+  } | null
+  readonly cone?: {
+    readonly count: number
+    readonly first: readonly { readonly seq: number; readonly id: string; readonly state: string }[]
+  }
+  readonly main?: {
+    readonly answered: boolean
+    readonly reason?: string
+    readonly rows?: readonly MainRowDocument[]
+  } | null
   readonly operations?: readonly TransactionOperation[]
+}
+
+interface MainRowDocument {
+  readonly why: string
+  readonly table: string
+  readonly key: Readonly<Record<string, string | null>>
+  readonly row: Readonly<Record<string, unknown>> | null
 }
 
 interface TransactionOperation {
@@ -73,7 +96,25 @@ export function renderTransaction(transaction: TransactionDocument): string {
     ...optionalFacts(transaction),
   ])
   const operations = (transaction.operations ?? []).map((operation) => `  ${renderOperation(operation)}\n`)
-  return `${facts}${operations.length > 0 ? `operations\n${operations.join('')}` : ''}`
+  return `${facts}${operations.length > 0 ? `operations\n${operations.join('')}` : ''}${coneOf(transaction)}${mainOf(transaction)}`
+}
+
+function coneOf({ cone }: TransactionDocument): string {
+  if (cone === undefined || cone.count === 0) return ''
+  const lines = cone.first.map(({ seq, id, state }) => `  ${seq} ${id} ${state}\n`)
+  const more = cone.count > lines.length ? `  and ${cone.count - lines.length} more\n` : ''
+  return `waiting for it: ${cone.count}\n${lines.join('')}${more}`
+}
+
+function mainOf({ main }: TransactionDocument): string {
+  if (main === undefined || main === null) return ''
+  if (!main.answered) return `main does not answer: ${main.reason ?? ''}\n`
+  if (main.rows === undefined || main.rows.length === 0) return 'main has no row that tells more\n'
+  const lines = main.rows.map(({ why, table, key, row }) => {
+    const found = row === null ? 'no such row' : JSON.stringify(row)
+    return `  ${why} ${table} ${renderValues(key)}: ${found}\n`
+  })
+  return `on main now\n${lines.join('')}`
 }
 
 function outcomeFacts(transaction: TransactionDocument): readonly (readonly [string, string])[] {
@@ -95,8 +136,16 @@ function optionalFacts(transaction: TransactionDocument): readonly (readonly [st
     ['actor', transaction.actor ?? ''],
     ['why', describeReason(transaction)],
     ['detail', transaction.rejection?.detail ?? ''],
+    ['decided', describeDecision(transaction)],
   ]
   return facts.filter(([, value]) => value !== '')
+}
+
+function describeDecision({ decided_by: by }: TransactionDocument): string {
+  if (by === undefined || by === null) return ''
+  const who = by.actor === null ? '' : ` by ${by.actor}`
+  const why = by.reason === null ? '' : `: ${JSON.stringify(by.reason)}`
+  return `${by.kind}${who} at ${formatTime(by.at)}${why} (transaction ${by.transaction_id})`
 }
 
 function timesOf(count: number): string {

@@ -23,7 +23,11 @@ export class JournalSource implements TransactionSource {
     })
   }
 
-  show(id: string): Promise<TransactionDocument> {
+  show(id: string, { main } = { main: false }): Promise<TransactionDocument> {
+    if (main)
+      throw new OutpostError('usage_invalid', 'A journal folder knows nothing of main.', {
+        hint: 'Leave --journal out: --main asks the site, which asks main.',
+      })
     return this.#read(async (journal) => {
       const record = await journal.findById(id.toLowerCase())
       if (!record) {

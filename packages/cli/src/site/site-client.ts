@@ -1,4 +1,4 @@
-import { OutpostError } from 'outpost'
+import { type ErrorCode, OutpostError } from 'outpost'
 
 /** Where a running site answers, and who asks. */
 export interface SiteAddress {
@@ -25,7 +25,7 @@ export function siteAddress(
 }
 
 export interface SiteRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH'
   readonly body?: unknown
   /** The same key for the same request: the site then does it once, however often it is sent. */
   readonly idempotencyKey?: string
@@ -80,6 +80,17 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Told as the site tells them, with their own exit codes. */
+const aboutTransactions = [
+  'transaction_unknown',
+  'transition_refused',
+  'cone_waiting',
+  'patch_invalid',
+  'missing_value',
+  'invalid_value',
+  'unknown_column',
+] as const satisfies readonly ErrorCode[]
+
 function refusal(site: SiteAddress, path: string, status: number, body: unknown): OutpostError {
   const problem = isRecord(body) ? body : {}
   const detail = typeof problem.detail === 'string' ? problem.detail : undefined
@@ -88,9 +99,11 @@ function refusal(site: SiteAddress, path: string, status: number, body: unknown)
   if (status === 401 || status === 403) {
     return new OutpostError('unauthorized', detail ?? `The site at ${site.url} refused the token.`, details)
   }
-  if (status === 404 && path.startsWith('/transactions/') && problem.code === 'transaction_unknown') {
-    return new OutpostError('transaction_unknown', detail ?? 'No such transaction.', { ...hint, ...details })
-  }
+  const known = path.startsWith('/transactions/')
+    ? aboutTransactions.find((code) => code === problem.code)
+    : undefined
+  if (known !== undefined)
+    return new OutpostError(known, detail ?? 'The site refused it.', { ...hint, ...details })
   if (detail !== undefined) return new OutpostError('site_refused', detail, { ...hint, ...details })
   return new OutpostError(
     'site_refused',

@@ -17,8 +17,8 @@ export interface TransactionFilter {
 /** Where `outpost tx` looks: a running site, or a journal folder. */
 export interface TransactionSource {
   list(filter: TransactionFilter): Promise<TransactionPage>
-  /** Error: `transaction_unknown`. */
-  show(id: string): Promise<TransactionDocument>
+  /** `main`: with what main has of the rows that a rejection is about. Error: `transaction_unknown`. */
+  show(id: string, options?: { readonly main: boolean }): Promise<TransactionDocument>
 }
 
 export function openTransactionSource(
@@ -43,7 +43,8 @@ class SiteSource implements TransactionSource {
     return (await callSite(this.#site, `/transactions?${query.toString()}`)) as TransactionPage
   }
 
-  async show(id: string): Promise<TransactionDocument> {
-    return (await callSite(this.#site, `/transactions/${encodeURIComponent(id)}`)) as TransactionDocument
+  async show(id: string, { main } = { main: false }): Promise<TransactionDocument> {
+    const path = `/transactions/${encodeURIComponent(id)}${main ? '?main=true' : ''}`
+    return (await callSite(this.#site, path)) as TransactionDocument
   }
 }
