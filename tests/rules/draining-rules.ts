@@ -195,7 +195,34 @@ export const drainingRules: readonly Rule[] = [
         replace: 'SELECT (',
         test: {
           file: `${outpost}/applier/applier-faults.pg.test.ts`,
-          title: 'N11: a missing grant stops and alarms',
+          title: 'N11: a missing grant rejects nothing',
+        },
+      },
+      {
+        ensures: "what main refuses a transaction's own statements holds back its cone alone",
+        file: `${apply}/attempt.ts`,
+        find: ' AND (v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE)) THEN',
+        replace: ' THEN',
+        test: { file: `${outpost}/applier/stuck.pg.test.ts`, title: 'P5, N11: a row that a policy refuses' },
+      },
+      {
+        ensures: 'a role that may not write the ledger stops the applier',
+        file: `${apply}/attempt.ts`,
+        find: '(v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE))',
+        replace: 'NOT outpost.is_of_contact(SQLSTATE)',
+        test: {
+          file: `${outpost}/applier/stuck.pg.test.ts`,
+          title: 'N11: a role that may not write the ledger',
+        },
+      },
+      {
+        ensures: 'one that main is lost with again and again is to blame too',
+        file: `${outpost}/applier/suspects.ts`,
+        find: 'const stuckAfterLosses = 20',
+        replace: 'const stuckAfterLosses = 20_000_000',
+        test: {
+          file: `${outpost}/applier/applier-recovery.test.ts`,
+          title: 'P5, N11: one that main is lost with',
         },
       },
       {

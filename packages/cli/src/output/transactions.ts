@@ -153,11 +153,11 @@ function timesOf(count: number): string {
 }
 
 function describeReason({ rejection, parked_by: parkedBy }: TransactionDocument): string {
-  if (parkedBy === 'stuck') return 'stuck'
-  if (parkedBy !== null) return `waits for ${parkedBy.join(', ')}`
-  if (rejection === null) return ''
-  const constraint = rejection.constraint === null ? '' : ` (${rejection.constraint})`
-  return `${rejection.sqlstate ?? ''} ${rejection.message ?? ''}${constraint}`.trim()
+  if (parkedBy !== null && parkedBy !== 'stuck') return `waits for ${parkedBy.join(', ')}`
+  const constraint = rejection?.constraint ? ` (${rejection.constraint})` : ''
+  const reason = `${rejection?.sqlstate ?? ''} ${rejection?.message ?? ''}${constraint}`.trim()
+  if (parkedBy === null) return reason
+  return reason === '' ? 'stuck' : `stuck: ${reason}`
 }
 
 function renderOperation({ kind, table, row, key, set }: TransactionOperation): string {

@@ -4,6 +4,7 @@ import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm } from './applier-options.ts'
 import { messageOf } from './journal-alarm.ts'
 import type { Streak } from './main-session.ts'
+import type { StuckOne } from './parking.ts'
 
 export const fencedAlarm: ApplierAlarm = {
   code: 'epoch_fenced',
@@ -28,11 +29,16 @@ export function rejectionsAlarm(streak: Streak | undefined): ApplierAlarm {
   }
 }
 
-export function stuckAlarm(seq: Seq, reason: unknown): ApplierAlarm {
+export function stuckAlarm({ seq, reason }: StuckOne): ApplierAlarm {
+  const isDenied = reason.sqlstate === '42501'
   return {
     code: 'stuck',
-    message: `Transaction ${seq} fails again and again: ${messageOf(reason)}`,
-    hint: 'It is tried again every minute; what does not depend on it goes on. Look at main for the cause.',
+    message: `Main cannot take transaction ${seq}: ${reason.message ?? reason.sqlstate ?? 'no reason is known'}`,
+    hint: `It is tried again every minute; what does not depend on it goes on. ${
+      isDenied
+        ? 'Give the role of the site what it lacks: `outpost site grant` (in a program `grantSite`), or a row-level policy.'
+        : 'Look at main for the cause.'
+    }`,
   }
 }
 

@@ -71,6 +71,29 @@ describe('the applier after trouble at the site', () => {
     expect(site.journal.status(seq).state).toBe('applied')
   })
 
+  it('P5, N11: one that main is lost with each time it meets it is parked as stuck, and the others go on', async () => {
+    let isCursed = true
+    const lost = Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' })
+    site = openSiteAlone({
+      session: (session) => ({
+        apply: async (call) => {
+          if (isCursed && call.transactions.some(({ seq }) => seq === 3)) throw lost
+          return await session.apply(call)
+        },
+      }),
+    })
+    const seqs: number[] = []
+    for (let i = 0; i < 10; i++) seqs.push(await site.append(`key ${i}`))
+    await site.pass(180_000)
+    const states = () => seqs.map((seq) => site.journal.status(seq).state)
+    expect(states().filter((state) => state === 'applied')).toHaveLength(9)
+    expect(site.journal.status(3)).toMatchObject({ parkedBy: 'stuck', message: lost.message })
+    expect(site.alarms.map(({ code }) => code)).toContain('stuck')
+    isCursed = false
+    await site.pass(120_000)
+    expect(new Set(states())).toEqual(new Set(['applied']))
+  })
+
   it('P5: what waits in great number keeps nothing else from being sent, and its cone stays behind it', async () => {
     site = openSiteAlone()
     await site.pass(1_000)

@@ -70,7 +70,8 @@ export interface ApplyCall {
 /** One outcome of neighbouring transactions. */
 export interface OutcomeRun {
   readonly seqs: readonly Seq[]
-  readonly outcome: 'applied' | 'rejected' | 'waiting' | 'parked'
+  /** `stuck`: refused for a reason that may pass, with no ledger row; `parked`: skipped, because of one before it. */
+  readonly outcome: 'applied' | 'rejected' | 'waiting' | 'stuck' | 'parked'
   /** When main applied or rejected it, by its clock to the microsecond, as text; absent for what has no ledger row. */
   readonly appliedAt?: string
   /** Lineage of the ledger row. */

@@ -2,6 +2,7 @@ import type { StatusChange, TransactionStatus } from '../journal/journal.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import type { SentTransaction } from './batch.ts'
 import type { ApplyAnswer, OutcomeRun } from './main-session.ts'
+import type { StuckOne } from './parking.ts'
 import { seqRanges } from './seq-ranges.ts'
 
 export interface OutcomeEffects {
@@ -10,6 +11,8 @@ export interface OutcomeEffects {
   readonly rejected: readonly Seq[]
   /** Missing references that wait for their next attempt (N9). */
   readonly waiting: readonly Seq[]
+  /** Main refuses them for a reason that may pass (N11). */
+  readonly stuck: readonly StuckOne[]
   /** Ids that the ledger holds with other operations. */
   readonly digestDifferent: readonly Seq[]
 }
@@ -31,6 +34,7 @@ export function outcomeEffects(
   const changes: StatusChange[] = []
   const rejected: Seq[] = []
   const waiting: Seq[] = []
+  const stuck: StuckOne[] = []
   const digestDifferent: Seq[] = []
   let applied = 0
   for (const run of outcomes) {
@@ -40,6 +44,10 @@ export function outcomeEffects(
       waiting.push(...run.seqs)
       continue
     }
+    if (run.outcome === 'stuck') {
+      stuck.push(...run.seqs.map((seq) => ({ seq, reason: reasonOf(run) })))
+      continue
+    }
     if (run.outcome === 'applied') applied += run.seqs.length
     else rejected.push(...run.seqs)
     for (const { details, seqs } of byDetails(run, facts)) {
@@ -47,18 +55,18 @@ export function outcomeEffects(
       for (const { from, to } of seqRanges(seqs)) changes.push({ from, to, status })
     }
   }
-  return { changes, applied, rejected, waiting, digestDifferent }
+  return { changes, applied, rejected, waiting, stuck, digestDifferent }
 }
 
 /**
- * Pure: what main skipped because it rejected something before it, each with the seqs that hold it back. They are
+ * Pure: what main skipped because it refused something before it, each with the seqs that hold it back. They are
  * parked at once, since the next batch may know less of why. What was skipped behind a waiting one stays in line.
  */
 export function blockedOf(
   transactions: readonly Pick<SentTransaction, 'seq' | 'dependsOn'>[],
   outcomes: readonly OutcomeRun[],
 ): readonly { readonly seq: Seq; readonly by: readonly Seq[] }[] {
-  const dead = new Set(outcomes.flatMap((run) => (run.outcome === 'rejected' ? run.seqs : [])))
+  const dead = new Set(outcomes.flatMap((run) => (isRefused(run) ? run.seqs : [])))
   const skipped = new Set(outcomes.flatMap((run) => (run.outcome === 'parked' ? run.seqs : [])))
   if (skipped.size === 0) return []
   const blocked: { seq: Seq; by: readonly Seq[] }[] = []
@@ -70,6 +78,10 @@ export function blockedOf(
     dead.add(seq)
   }
   return blocked
+}
+
+function isRefused({ outcome }: OutcomeRun): boolean {
+  return outcome === 'rejected' || outcome === 'stuck'
 }
 
 type Details = Pick<TransactionStatus, 'epoch' | 'attempts'>
@@ -112,6 +124,13 @@ function statusOf(run: OutcomeRun, position: string): TransactionStatus {
     position,
     ...(atMs !== undefined && (isApplied ? { appliedAtMs: atMs } : { rejectedAtMs: atMs })),
     ...(run.lineage === undefined ? {} : { lineage: run.lineage }),
+    ...reasonOf(run),
+  }
+}
+
+/** What main said of one that it did not apply. */
+function reasonOf(run: OutcomeRun): StuckOne['reason'] {
+  return {
     ...(run.sqlstate === undefined ? {} : { sqlstate: run.sqlstate }),
     ...(run.constraint === undefined ? {} : { constraint: run.constraint }),
     ...(run.detail === undefined ? {} : { detail: run.detail }),

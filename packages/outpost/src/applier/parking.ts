@@ -1,9 +1,28 @@
-import type { Journal, StatusChange } from '../journal/journal.ts'
+import type { Journal, StatusChange, TransactionStatus } from '../journal/journal.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { Seq } from '../transaction/transaction.ts'
+import type { ApplierOptions } from './applier-options.ts'
 import { type Decided, decidedIn } from './stand-ins.ts'
 
 const isOpen = (state: TransactionState): boolean => state === 'buffered' || state === 'parked'
+
+/** A transaction that fails for a reason that may pass (N11), and what was said of it. */
+export interface StuckOne {
+  readonly seq: Seq
+  readonly reason: Pick<TransactionStatus, 'sqlstate' | 'constraint' | 'detail' | 'message'>
+}
+
+/** When what is parked as stuck now is tried again, on the monotonic clock. */
+export function stuckUntilMs({
+  clock,
+  stuckRetryMs = 60_000,
+}: Pick<ApplierOptions, 'clock' | 'stuckRetryMs'>): number {
+  return clock.monotonicMs() + stuckRetryMs
+}
+
+/** Of those that are due so many are tried, and more a second later: thousands may share a cause that lasts. */
+const triedAtOnce = 100
+const triedEveryMs = 1_000
 
 /**
  * Who is parked, and behind whom. Invariant: mirrors the journal's `parked` transactions; rebuilt from it at start.
@@ -16,6 +35,9 @@ export class Parking {
   readonly #stuck = new Map<Seq, number>()
   /** Those that were stuck, until they are settled: also while they are tried again. */
   readonly #everStuck = new Set<Seq>()
+  #atOnce = triedAtOnce
+  /** Before this no more of them are tried. */
+  #nextTryMs = 0
 
   /** Something was kept parked because a decision about it was being recorded. */
   #wasClaimed = false
@@ -44,13 +66,20 @@ export class Parking {
     return changes
   }
 
-  /** Parks a transaction that fails again and again alone, until `retryAtMs` (N11). */
-  async parkStuck(seq: Seq, retryAtMs: number): Promise<readonly StatusChange[]> {
-    const changes: readonly StatusChange[] = [
-      { from: seq, to: seq, status: { state: 'parked', parkedBy: 'stuck' } },
-    ]
+  /** Parks transactions that fail for a reason that may pass, until `retryAtMs` (N11). */
+  async parkStuck(found: readonly StuckOne[], retryAtMs: number): Promise<readonly StatusChange[]> {
+    const stuck = found.filter(({ seq }) => isOpen(this.#journal.status(seq).state))
+    if (stuck.length === 0) return []
+    const changes = stuck.map(
+      ({ seq, reason }): StatusChange => ({
+        from: seq,
+        to: seq,
+        status: { state: 'parked', parkedBy: 'stuck', ...reason },
+      }),
+    )
     await this.#journal.setStatus(changes)
-    this.#noteStuck(seq, retryAtMs)
+    this.#atOnce = triedAtOnce
+    for (const { seq } of stuck) this.#noteStuck(seq, retryAtMs)
     return changes
   }
 
@@ -62,16 +91,30 @@ export class Parking {
     }
   }
 
-  /** Puts stuck transactions whose time has come back in line. */
+  /** Puts stuck transactions whose time has come back in line: those that have waited longest, some at a time. */
   async releaseStuck(nowMs: number): Promise<readonly StatusChange[]> {
-    const due = [...this.#stuck]
-      .filter(([seq, retryAtMs]) => retryAtMs <= nowMs && !this.#decided.isClaimed(seq))
-      .map(([seq]) => seq)
-    for (const seq of due) this.#stuck.delete(seq)
-    const changes = await this.#release(due.filter((seq) => this.#journal.status(seq).state === 'parked'))
+    const changes = nowMs < this.#nextTryMs ? [] : await this.#releaseDue(nowMs)
     if (!this.#wasClaimed) return changes
     this.#wasClaimed = false
     return [...changes, ...(await this.releaseFree())]
+  }
+
+  async #releaseDue(nowMs: number): Promise<readonly StatusChange[]> {
+    const due = [...this.#stuck]
+      .filter(([seq, retryAtMs]) => retryAtMs <= nowMs && !this.#decided.isClaimed(seq))
+      .sort(([, a], [, b]) => a - b)
+    if (due.length > this.#atOnce) this.#nextTryMs = nowMs + triedEveryMs
+    const tried = due.slice(0, this.#atOnce).map(([seq]) => seq)
+    for (const seq of tried) this.#stuck.delete(seq)
+    return await this.#release(tried.filter((seq) => this.#journal.status(seq).state === 'parked'))
+  }
+
+  /** One that was stuck has been applied: what holds the others back may be over too, so all are due, and faster. */
+  noteApplied(applied: readonly Seq[]): void {
+    if (this.#stuck.size === 0 || !applied.some((seq) => this.#everStuck.has(seq))) return
+    for (const seq of this.#stuck.keys()) this.#stuck.set(seq, 0)
+    this.#nextTryMs = 0
+    this.#atOnce *= 2
   }
 
   /** Puts what waited for these seqs back in line, unless something else still holds it back. */
@@ -94,7 +137,15 @@ export class Parking {
   }
 
   get nextStuckMs(): number | undefined {
-    return this.#stuck.size === 0 ? undefined : Math.min(...this.#stuck.values())
+    let first: number | undefined
+    for (const retryAtMs of this.#stuck.values())
+      if (first === undefined || retryAtMs < first) first = retryAtMs
+    return first === undefined ? undefined : Math.max(first, this.#nextTryMs)
+  }
+
+  /** Whether it has failed like this before and is not settled yet. */
+  wasStuck(seq: Seq): boolean {
+    return this.#everStuck.has(seq)
   }
 
   /** Stuck ones and those that are tried again after it, oldest first. */

@@ -1,5 +1,5 @@
 import { isOutpostError } from '../errors/outpost-error.ts'
-import { classify } from '../postgres/sqlstate.ts'
+import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { Rest } from './activity.ts'
 import type { Alarms } from './alarms.ts'
@@ -7,7 +7,7 @@ import { configurationAlarm, fencedAlarm, stuckAlarm } from './applier-alarms.ts
 import type { ApplierAlarm, ApplierOptions } from './applier-options.ts'
 import { backoffMs } from './backoff.ts'
 import { journalAlarm, messageOf } from './journal-alarm.ts'
-import type { Parking } from './parking.ts'
+import { type Parking, stuckUntilMs } from './parking.ts'
 import type { Sender } from './sender.ts'
 
 /** Fences closer together than this make the next contact wait longer. */
@@ -73,7 +73,7 @@ export class Recovery {
 
   async #judge(error: unknown): Promise<Rest> {
     const kind = classify(error)
-    const suspect = this.#sender.failed(kind === 'connectivity' || kind === 'configuration')
+    const suspect = this.#sender.failed(kind)
     const alarm = configurationAlarm(error)
     if (alarm !== undefined) return this.block(alarm)
     if (kind === 'connectivity') this.#onUnreachable(messageOf(error))
@@ -83,10 +83,11 @@ export class Recovery {
   }
 
   async #park(seq: Seq, error: unknown): Promise<void> {
-    const retryAtMs = this.#options.clock.monotonicMs() + (this.#options.stuckRetryMs ?? 60_000)
-    const changes = await this.#parking.parkStuck(seq, retryAtMs)
+    const sqlstate = sqlstateOf(error)
+    const stuck = { seq, reason: { message: messageOf(error), ...(sqlstate !== undefined && { sqlstate }) } }
+    const changes = await this.#parking.parkStuck([stuck], stuckUntilMs(this.#options))
     this.#options.onStatus?.(changes)
-    this.#alarms.raiseAnew(stuckAlarm(seq, error))
+    this.#alarms.raiseAnew(stuckAlarm(stuck))
   }
 
   #backOff(reason: unknown): Rest {

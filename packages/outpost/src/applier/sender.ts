@@ -1,5 +1,6 @@
+import type { ErrorClass } from '../postgres/sqlstate.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
-import { digestAlarm } from './applier-alarms.ts'
+import { digestAlarm, stuckAlarm } from './applier-alarms.ts'
 import type { ApplierOptions } from './applier-options.ts'
 import { Attempts } from './attempts.ts'
 import type { Batch, BatchFacts } from './batch.ts'
@@ -11,7 +12,7 @@ import type { EpochMoves } from './epoch-moves.ts'
 import { LedgerPlaces } from './ledger-places.ts'
 import type { ApplyAnswer, FinishedCall, LedgerPlace, OutcomeRun, Streak } from './main-session.ts'
 import { blockedOf, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
-import type { Parking } from './parking.ts'
+import { type Parking, type StuckOne, stuckUntilMs } from './parking.ts'
 import { RedrivenWork } from './redriven-work.ts'
 import { decidedIn } from './stand-ins.ts'
 import { Suspects } from './suspects.ts'
@@ -88,17 +89,17 @@ export class Sender {
 
   /**
    * Takes in that the link or main failed during a batch. Answers the transaction that failed so often alone that it
-   * is to blame; only failures that are not the link's count.
+   * is to blame.
    */
-  failed(isLinkFailure: boolean): Seq | undefined {
+  failed(kind: ErrorClass): Seq | undefined {
     const batch = this.#underWay
     this.#underWay = undefined
     this.startOver()
     if (batch === undefined) return undefined
     this.#sizing.failed(batch)
     const only = batch.transactions.length === 1 ? batch.transactions[0]!.seq : undefined
-    if (only === undefined || isLinkFailure) return undefined
-    return this.#suspects.failedAlone(only) ? only : undefined
+    if (only === undefined || kind === 'configuration') return undefined
+    return this.#suspects.failedAlone(only, kind === 'connectivity') ? only : undefined
   }
 
   /** Last ledger row that the site knows main to have (N6). */
@@ -213,6 +214,12 @@ export class Sender {
     this.#attempts.forget(parked.map(({ seq }) => seq))
   }
 
+  async #parkStuck(stuck: readonly StuckOne[]): Promise<void> {
+    const [news] = stuck.filter(({ seq }) => !this.#parking.wasStuck(seq))
+    this.#notify(await this.#parking.parkStuck(stuck, stuckUntilMs(this.#options)))
+    if (news !== undefined) this.#options.onAlarm?.(stuckAlarm(news))
+  }
+
   async #book(batch: FormedBatch, answer: FinishedCall, durationMs: number): Promise<void> {
     const { position, pausedBy } = answer
     const outcomes = this.#undecided(answer.outcomes)
@@ -227,6 +234,7 @@ export class Sender {
     await this.#attempts.wait(effects.waiting, pausedBy.length > 0)
     for (const { outcome, seqs } of outcomes) this.#noteAnswered(outcome, seqs)
     this.#notify(effects.changes)
+    await this.#parkStuck(effects.stuck)
     await this.#park(blockedOf(batch.transactions, outcomes))
     await this.#releaseBehind(outcomes)
     for (const seq of effects.digestDifferent) this.#options.onAlarm?.(digestAlarm(seq))
@@ -243,12 +251,13 @@ export class Sender {
 
   #noteAnswered(outcome: OutcomeRun['outcome'], seqs: readonly Seq[]): void {
     this.#suspects.clear(seqs)
-    if (outcome === 'applied' || outcome === 'rejected') this.#attempts.forget(seqs)
+    if (outcome === 'applied' || outcome === 'rejected' || outcome === 'stuck') this.#attempts.forget(seqs)
     else this.#former.leaveBehind(seqs)
   }
 
   async #releaseBehind(outcomes: readonly OutcomeRun[]): Promise<void> {
     const applied = outcomes.filter((run) => run.outcome === 'applied').flatMap((run) => run.seqs)
+    this.#parking.noteApplied(applied)
     const released = await this.#parking.releaseBehind(applied)
     if (released.length > 0) this.startOver()
     this.#notify(released)

@@ -123,7 +123,7 @@ function replicaProblems({ replica, replicaBehindMs, lagSeconds }: HealthFacts):
 }
 
 function transactionProblems(facts: HealthFacts): Problem[] {
-  const { bufferAlarmSize, stuck, oldestUnconfirmedMs } = facts
+  const { bufferAlarmSize, stuck, stuckReason, oldestUnconfirmedMs } = facts
   const { counts } = facts.journal
   const problems: Problem[] = []
   const waiting = counts.buffered + counts.parked
@@ -152,7 +152,7 @@ function transactionProblems(facts: HealthFacts): Problem[] {
     const named = `${stuck.slice(0, shownSeqs).join(', ')}${stuck.length > shownSeqs ? ', …' : ''}`
     problems.push({
       code: 'stuck',
-      message: `${stuck.length} transactions fail again and again for a reason that may pass (seq ${named}).`,
+      message: `${stuck.length} transactions fail again and again for a reason that may pass (seq ${named})${stuckReason === undefined ? '.' : `: ${stuckReason}`}`,
       hint: 'They are tried again every minute; what does not depend on them goes on. Look at main for the cause: `outpost tx list --state parked`.',
     })
   }

@@ -64,6 +64,15 @@ describe('judgeHealth', () => {
     expect(health.problems[0]?.hint).not.toBe('')
   })
 
+  it('says of the stuck ones what main said of the first', () => {
+    const { problems } = judgeHealth({
+      ...well,
+      stuck: [7, 9],
+      stuckReason: 'permission denied for table file',
+    })
+    expect(problems[0]?.message).toMatch(/^2 transactions .* \(seq 7, 9\): permission denied for table file$/)
+  })
+
   it('shows the age of the last proof of contact, also before it is too old', () => {
     expect(judgeHealth(well)).toMatchObject({ database: 'connected', main_contact_age_seconds: 0.3 })
     const silent = judgeHealth({ ...well, main: { ...well.main, silentMs: 8_012.345 } })

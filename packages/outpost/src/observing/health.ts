@@ -39,6 +39,8 @@ export interface HealthFacts {
   }
   /** Transactions that fail again and again alone and are tried slowly (N11). */
   readonly stuck: readonly Seq[]
+  /** What main said of the first of them. */
+  readonly stuckReason?: string | undefined
   /** What was raised lately and has not stopped the applier; each with its age. */
   readonly alarms: readonly (Problem & { readonly ageMs: number })[]
   /** What is to happen outside the database fails, and since when; undefined while it does not. */

@@ -34,6 +34,9 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     replicaBehindMs: replica && facts.replicaBehindMs,
     applier: facts.applier(applier.state),
     stuck: applier.stuck,
+    stuckReason: applier.stuck
+      .map((seq) => journal.status(seq).message)
+      .find((message) => message !== undefined),
     effects: effectsFailing(engine, clock),
     alarms: facts.alarms,
     pausedBy: applier.pausedBy,
