@@ -1,4 +1,4 @@
-import { type HealthFacts, isInContact, type Problem } from './health.ts'
+import { type HealthFacts, isInContact, type Problem, type UnknownStandby } from './health.ts'
 
 const maxLagSeconds = 300
 /** A replica gets the row of a new lineage within a moment. */
@@ -17,6 +17,7 @@ export function findProblems(facts: HealthFacts): Problem[] {
     ...journalProblems(facts),
     ...mainProblems(facts),
     ...replicaProblems(facts),
+    ...standbyProblems(facts),
     ...transactionProblems(facts),
     ...effectProblems(facts),
     ...alarmProblems(facts),
@@ -117,6 +118,28 @@ function replicaProblems({ replica, replicaBehindMs, lagSeconds }: HealthFacts):
       code: 'replica_lags',
       message: `The replica is ${Math.round(lagSeconds)} s behind.`,
       hint: 'Check the WAL stream and the replica.',
+    })
+  }
+  return problems
+}
+
+function standbyProblems({ unknownStandbys }: HealthFacts): Problem[] {
+  const named = (why: UnknownStandby['why']) =>
+    unknownStandbys.filter((standby) => standby.why === why).map(({ name }) => name)
+  const [absent, hidden] = [named('absent'), named('hidden')]
+  const problems: Problem[] = []
+  if (absent.length > 0) {
+    problems.push({
+      code: 'standby_unknown',
+      message: `Main has no standby ${absent.join(', ')}, which PROMOTABLE_STANDBYS names: the journal keeps everything.`,
+      hint: 'Start it, give it that application_name in its primary_conninfo, or take it out of PROMOTABLE_STANDBYS (one that has become main too) and restart. Main names those it has: `SELECT application_name FROM pg_stat_replication`.',
+    })
+  }
+  if (hidden.length > 0) {
+    problems.push({
+      code: 'standby_hidden',
+      message: `Main does not tell this site how far ${hidden.join(', ')} is (PROMOTABLE_STANDBYS): the journal keeps everything.`,
+      hint: "Run `GRANT pg_read_all_stats TO …` on main for the site's role.",
     })
   }
   return problems

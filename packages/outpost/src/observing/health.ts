@@ -47,9 +47,17 @@ export interface HealthFacts {
   readonly effects?: { readonly failure: string; readonly failingMs: number } | undefined
   /** Sites that attempts wait for after main was replaced (N9). */
   readonly pausedBy: readonly string[]
+  /** Standbys that could become main and of which main tells nothing: the journal drops nothing then (N13). */
+  readonly unknownStandbys: readonly UnknownStandby[]
   readonly lagSeconds: number | undefined
   readonly mainLsn: string | undefined
   readonly replicaLsn: string | undefined
+}
+
+/** A standby that the site was told of: `absent` where main has none of that name, `hidden` where its position is. */
+export interface UnknownStandby {
+  readonly name: string
+  readonly why: 'absent' | 'hidden'
 }
 
 /** What is known of the link to main. */

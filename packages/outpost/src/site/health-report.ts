@@ -40,6 +40,7 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     effects: effectsFailing(engine, clock),
     alarms: facts.alarms,
     pausedBy: applier.pausedBy,
+    unknownStandbys: engine.standbys.unknown,
     lagSeconds: lag.seconds,
     mainLsn: settings.lsnTracking ? facts.mainLsn : undefined,
     replicaLsn: lag.replicaLsn,

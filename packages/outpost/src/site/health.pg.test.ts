@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { type Cluster, type Link, startLink, untilCaughtUp } from '@outpost/lab'
 import { describeEachPostgres, startTestCluster, waitFor } from '@outpost/lab/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { grantSite } from '../ledger/grant-site.ts'
 import { migrate } from '../ledger/migrate.ts'
 import { outpostMigrations } from '../ledger/migration.ts'
 import { openSite } from './open-site.ts'
-import type { Health, Site } from './site-api.ts'
+import type { Health, Site, SiteOptions } from './site-api.ts'
 
 describeEachPostgres('what health tells of a site', (pg) => {
   let cluster: Cluster
@@ -16,7 +17,7 @@ describeEachPostgres('what health tells of a site', (pg) => {
   let folder: string
   let site: Site
 
-  const open = async () => {
+  const open = async (change: Partial<SiteOptions> = {}) => {
     const reach = { user: 'postgres', database: 'postgres' }
     site = await openSite({
       name: 'observatory',
@@ -26,6 +27,7 @@ describeEachPostgres('what health tells of a site', (pg) => {
       journalPath: folder,
       secretKey: 'a secret of some length',
       idleIntervalMs: 100,
+      ...change,
     })
   }
   beforeEach(async () => {
@@ -138,5 +140,29 @@ describeEachPostgres('what health tells of a site', (pg) => {
     const fenced = problem(await site.health(), 'epoch_fenced')
     expect(fenced?.message).toMatch(/\d s ago\)$/)
     expect(fenced?.hint).toContain('restored copy')
+  })
+
+  it('N13: a standby that main does not know, or hides, is told with what to do', async () => {
+    const { name } = cluster.standby
+    await open({ promotableStandbys: [name, 'bonn'] })
+    // At first there is no contact either.
+    const only = (code: string) => (health: Health) =>
+      health.problems.length === 1 && problem(health, code) !== undefined
+    const unknown = await until('the standby', only('standby_unknown'))
+    expect(unknown.problems[0]).toMatchObject({
+      message: expect.stringContaining('no standby bonn, which'),
+      hint: expect.stringContaining('application_name'),
+    })
+    await site.stop()
+
+    const client = await cluster.primary.connect()
+    await client.query('CREATE ROLE far LOGIN')
+    await grantSite(client, { role: 'far', site: 'observatory', tables: ['public.unit'] })
+    await client.end()
+    const main = { ...link.endpoint(), user: 'far', database: 'postgres' }
+    await open({ main, promotableStandbys: [name] })
+    await until('what is hidden', only('standby_hidden'))
+    await cluster.primary.query('GRANT pg_read_all_stats TO far')
+    await until('health', isHealthy)
   })
 })

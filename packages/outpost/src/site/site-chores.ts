@@ -6,6 +6,7 @@ import type { CatalogSource } from './catalog-source.ts'
 import type { ConeIndex } from './dead-letters/cone-index.ts'
 import type { Decisions } from './dead-letters/decisions.ts'
 import type { NodePool } from './node-pool.ts'
+import type { PromotableStandbys } from './promotable.ts'
 import type { PutBack } from './put-back.ts'
 
 export interface SiteChoresOptions {
@@ -18,6 +19,7 @@ export interface SiteChoresOptions {
   readonly decisions: Pick<Decisions, 'forgetThrough'>
   readonly journal: Journal
   readonly putBack: PutBack
+  readonly standbys: PromotableStandbys
 }
 
 const intervalMs = 500
@@ -25,7 +27,7 @@ const catalogIntervalMs = 30_000
 
 /**
  * What a running site does beside its main work: keeps the catalog young, lets what was put back leave the overlay
- * again, and forgets settled dependencies. States: stopped → `start()` → running → `stop()` → stopped.
+ * again, knows how far the standbys are, and forgets settled dependencies. States: stopped → `start()` → running → `stop()` → stopped.
  */
 export class SiteChores {
   readonly #options: SiteChoresOptions
@@ -52,7 +54,8 @@ export class SiteChores {
   }
 
   async #run(): Promise<void> {
-    const { clock, catalog, main, replica, dependencies, cones, decisions, journal, putBack } = this.#options
+    const { clock, catalog, main, replica, dependencies, cones, decisions, journal, putBack, standbys } =
+      this.#options
     let catalogDueMs = clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
       const settled = settledThrough(journal)
@@ -68,6 +71,7 @@ export class SiteChores {
           catalogDueMs = clock.monotonicMs() + catalogIntervalMs
           await catalog.refresh(replica ?? main)
         }
+        await standbys.refresh()
         this.#lastError = undefined
       } catch (error) {
         // A node that is away is the confirmer's and the applier's news; this round is simply tried again.

@@ -11,7 +11,7 @@ import { DecidedLetters } from './dead-letters/decided-letters.ts'
 import { KnownLineage } from './known-lineage.ts'
 import { MergedReads } from './merged-reads.ts'
 import { OwnChanges } from './own-changes.ts'
-import { promotablePositions } from './promotable.ts'
+import { PromotableStandbys } from './promotable.ts'
 import { PutBack } from './put-back.ts'
 import { ReplicaLag } from './replica-lag.ts'
 import { siteApplier } from './site-applier.ts'
@@ -43,6 +43,7 @@ export class SiteEngine {
   /** Undefined where nothing is to happen outside the database. */
   readonly effects: EffectRunner | undefined
   readonly deadLetters: DecidedLetters
+  readonly standbys: PromotableStandbys
   readonly #parts: SiteParts
   readonly #lineage: KnownLineage
   readonly #news: StatusNews
@@ -66,6 +67,7 @@ export class SiteEngine {
       query: (sql, values) => this.askReplica(sql, values),
       hasPosition: parts.settings.lsnTracking,
     })
+    this.standbys = new PromotableStandbys({ ...parts, standbys: parts.settings.promotableStandbys })
     this.facts = new SiteFacts(clock, parts.settings.idleIntervalMs)
     this.waiters = new StateWaiters((seq) => journal.status(seq))
     this.#lineage = new KnownLineage(journal)
@@ -82,7 +84,7 @@ export class SiteEngine {
     this.reads = this.#makeReads()
     this.#confirmer = this.#makeConfirmer()
     this.#retainer = this.#makeRetainer()
-    this.#chores = new SiteChores({ ...parts, putBack: this.#putBack })
+    this.#chores = new SiteChores({ ...parts, putBack: this.#putBack, standbys: this.standbys })
   }
 
   /** Nothing here waits for a database. */
@@ -231,7 +233,7 @@ export class SiteEngine {
   }
 
   #makeRetainer(): Retainer {
-    const { settings, journal, clock, main } = this.#parts
+    const { settings, journal, clock } = this.#parts
     return new Retainer({
       journal,
       clock,
@@ -239,7 +241,7 @@ export class SiteEngine {
       ...(settings.journalRetentionBytes !== undefined && { retentionBytes: settings.journalRetentionBytes }),
       neededFrom: () => this.effects?.oldestNeeded,
       lineage: () => this.#lineage.current?.id,
-      promotable: () => promotablePositions(main, settings.promotableStandbys),
+      promotable: () => this.standbys.positions(),
       onStatus: (changes) => this.#news.changed(changes),
       onAlarm: (alarm) => this.#alarm(alarm),
     })
