@@ -1,7 +1,10 @@
+import { currentFolder } from './current-folder.ts'
+
 /** What a command may touch of the process around it: injected, so that a test can own all of it. */
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly cwd: string
+  /** The folder that settings are read in. Error: `config_invalid` where it is gone. */
+  readonly cwd: () => string
   /** Data: what a script reads. */
   readonly stdout: (text: string) => void
   /** Progress and errors: what a person reads. */
@@ -31,7 +34,7 @@ export function processContext(): CommandContext {
   })
   return {
     env: process.env,
-    cwd: process.cwd(),
+    cwd: currentFolder,
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     isTerminal: process.stderr.isTTY === true,

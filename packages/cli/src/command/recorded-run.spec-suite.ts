@@ -15,7 +15,7 @@ export function recordingContext(changes: Partial<CommandContext> = {}): {
   const written: Written = { stdout: '', stderr: '' }
   const context: CommandContext = {
     env: {},
-    cwd: '/',
+    cwd: () => '/',
     stdout: (text) => {
       written.stdout += text
     },

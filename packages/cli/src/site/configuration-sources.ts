@@ -7,8 +7,9 @@ import type { CommandContext } from '../command/context.ts'
 
 /** The settings that a command finds: its environment, then `.env`, then `outpost.yaml` in the working directory. */
 export async function configurationSources({ cwd, env }: CommandContext): Promise<ConfigurationSources> {
-  const dotenv = await readIfPresent(join(cwd, '.env'))
-  const yaml = await readIfPresent(join(cwd, 'outpost.yaml'))
+  const folder = cwd()
+  const dotenv = await readIfPresent(join(folder, '.env'))
+  const yaml = await readIfPresent(join(folder, 'outpost.yaml'))
   return {
     env,
     ...(dotenv === undefined ? {} : { dotenv }),

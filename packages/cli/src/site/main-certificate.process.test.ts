@@ -60,7 +60,7 @@ describeWhenFound('a main whose certificate nobody vouches for', findOpenssl, ()
     const { port } = main.address() as { readonly port: number }
     const env = { MAIN_DB_HOST: '127.0.0.1', MAIN_DB_PORT: String(port), MAIN_DB_SSLMODE: 'verify-full' }
     await expect(
-      withMain({ ...processContext(), cwd: folder, env }, () => Promise.resolve()),
+      withMain({ ...processContext(), cwd: () => folder, env }, () => Promise.resolve()),
     ).rejects.toMatchObject({
       code: 'config_invalid',
       message: expect.stringMatching(/^Main's certificate at .* is not accepted: self-signed certificate\.$/),
@@ -80,7 +80,7 @@ it('P9: a main without encryption is told apart from one that does not answer', 
     const { port } = plain.address() as { readonly port: number }
     const env = { MAIN_DB_HOST: '127.0.0.1', MAIN_DB_PORT: String(port), MAIN_DB_SSLMODE: 'verify-full' }
     await expect(
-      withMain({ ...processContext(), cwd: tmpdir(), env }, () => Promise.resolve()),
+      withMain({ ...processContext(), cwd: tmpdir, env }, () => Promise.resolve()),
     ).rejects.toMatchObject({
       code: 'config_invalid',
       message: expect.stringContaining('does not encrypt'),

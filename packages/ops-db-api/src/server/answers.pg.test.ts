@@ -102,7 +102,7 @@ describeEachPostgres('what the API answers', (pg) => {
     await call('GET /api/transfer/overview')
     await call('GET /transactions', undefined, undefined, '?limit=3')
     await call('GET /transactions/{id}', finished.body.transaction_id)
-    for (const path of ['/health', '/health/ready', '/buffer-stats']) await call(`GET ${path}`)
+    for (const path of ['/', '/health', '/health/ready', '/buffer-stats']) await call(`GET ${path}`)
   })
 
   it('P9: is what the OpenAPI document describes: reference data and refusals', async () => {

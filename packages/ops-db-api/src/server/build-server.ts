@@ -15,6 +15,7 @@ import { transferOverviewRoute } from '../resources/transfer-overview.ts'
 import { installBodyValidation } from './body-validation.ts'
 import { installGracefulClose } from './graceful-close.ts'
 import { installOpenApi } from './open-api.ts'
+import { rootRoute } from './root-route.ts'
 import { installTokenCheck } from './token-check.ts'
 
 export interface ServerOptions {
@@ -68,6 +69,7 @@ function identify({ apiToken }: FastifyRequest) {
 }
 
 function serviceRoutes(app: FastifyInstance, site: Site, options: RecordingOptions): void {
+  rootRoute(app, site)
   const context = recordingContext(app, site, options)
   executedUnitRoutes(context)
   fileRoutes(context)

@@ -151,11 +151,22 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  it('needs no token for health, and one for everything else', () => {
+  it('is pointed at from the first address, without a token', async () => {
+    const first = await app.inject({ url: '/' })
+    expect(first.json()).toMatchObject({
+      site: { name: 'observatory', type: 'secondary' },
+      health: '/health',
+    })
+    for (const name of ['docs', 'openapi'])
+      expect((await app.inject({ url: first.json()[name] })).statusCode).toBe(200)
+  })
+
+  it('needs no token for health and the first address, and one for everything else', () => {
     const open = operations.filter(({ security }) => security !== undefined)
     expect(open.map(({ name, security }) => ({ name, security }))).toEqual([
       { name: 'GET /health', security: [] },
       { name: 'GET /health/ready', security: [] },
+      { name: 'GET /', security: [] },
     ])
   })
 
