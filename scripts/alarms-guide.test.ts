@@ -10,6 +10,7 @@ const sources = [
   'packages/outpost/src/observing/health-problems.ts',
   'packages/outpost/src/applier/applier-alarms.ts',
   'packages/outpost/src/applier/journal-alarm.ts',
+  'packages/ops-db-api/src/recording/check-failures.ts',
 ]
 
 describe('the guide "When things break"', () => {

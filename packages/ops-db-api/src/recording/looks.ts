@@ -32,9 +32,17 @@ export class Looks {
   readonly #budgetMs: number
   readonly #clock: Clock
   readonly #options: { readonly node: 'replica'; readonly timeoutMs: number }
+  readonly #onFailed: (error: unknown) => void
 
-  constructor(site: Site, budgetMs: number = defaultCheckBudgetMs, clock: Clock = systemClock) {
+  /** `onFailed` is told why a look found nothing out; a write does not fail for it. */
+  constructor(
+    site: Site,
+    budgetMs: number = defaultCheckBudgetMs,
+    clock: Clock = systemClock,
+    onFailed: (error: unknown) => void = () => undefined,
+  ) {
     this.#site = site
+    this.#onFailed = onFailed
     this.#budgetMs = budgetMs
     this.#clock = clock
     this.#options = { node: 'replica', timeoutMs: Math.max(abandonedLookMs, budgetMs) }
@@ -68,8 +76,9 @@ export class Looks {
     const looking = look().then(
       (found) => ({ found }),
       (error: unknown) => {
-        if (isUnavailable(error)) return undefined
-        throw error
+        if (!isUnavailable(error)) throw error
+        this.#onFailed(error)
+        return undefined
       },
     )
     let timer: NodeJS.Timeout | undefined

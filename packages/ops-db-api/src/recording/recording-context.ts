@@ -20,14 +20,16 @@ export interface RecordingOptions {
   /** How long a check may look; default 50 ms. */
   readonly checkBudgetMs?: number
   readonly clock?: Clock
+  /** Told why a check could not be made. */
+  readonly onCheckFailed?: (error: unknown) => void
 }
 
 export function recordingContext(
   app: FastifyInstance,
   site: Site,
-  { checkBudgetMs, clock = systemClock }: RecordingOptions = {},
+  { checkBudgetMs, clock = systemClock, onCheckFailed }: RecordingOptions = {},
 ): RecordingContext {
-  const looks = new Looks(site, checkBudgetMs, clock)
+  const looks = new Looks(site, checkBudgetMs, clock, onCheckFailed)
   return { app, site, looks, checks: new Checks(site, looks, new KnownRows({ clock })) }
 }
 

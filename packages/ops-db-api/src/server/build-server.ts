@@ -1,7 +1,8 @@
 import Fastify, { type FastifyInstance, type FastifyRequest, type FastifyServerOptions } from 'fastify'
-import type { Site } from 'outpost'
+import { type Site, systemClock } from 'outpost'
 import { answerClientError, answerError, outpostPlugin } from 'outpost/fastify'
 import { installAuthentication, type TokenVerifier } from '../auth/authenticate.ts'
+import { CheckFailures } from '../recording/check-failures.ts'
 import { executedUnitRoutes } from '../recording/executed-unit-routes.ts'
 import { fileRoutes } from '../recording/file-routes.ts'
 import { packageRoutes } from '../recording/package-routes.ts'
@@ -54,9 +55,16 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   installTokenCheck(app, site)
   installBodyValidation(app)
   await installOpenApi(app)
-  await app.register(outpostPlugin, { site, identify })
+  const failures = new CheckFailures({
+    clock: systemClock,
+    warn: (facts, message) => app.log.warn(facts, message),
+  })
+  await app.register(outpostPlugin, { site, identify, problems: () => failures.problems })
   await app.register((scope, _options, done) => {
-    serviceRoutes(scope, site, checkBudgetMs === undefined ? {} : { checkBudgetMs })
+    serviceRoutes(scope, site, {
+      ...(checkBudgetMs === undefined ? {} : { checkBudgetMs }),
+      onCheckFailed: (error) => failures.note(error),
+    })
     done()
   })
   await app.ready()

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Site } from '../site/site-api.ts'
+import type { Health, Site } from '../site/site-api.ts'
 import { healthAnswer, readyAnswer, statisticsAnswer } from './answer-schemas.ts'
 import { described, isOpen } from './described.ts'
 
@@ -13,8 +13,14 @@ const statisticsSchema = described('health', 'Figures of the journal and the app
 })
 
 /** Health for people and load balancers. `/health` is 200 also when degraded; `/health/ready` 503 when it cannot record. */
-export function healthRoutes(app: FastifyInstance, site: Site): void {
-  app.get('/health', { config: { isPublic: true }, schema: healthSchema }, () => site.health())
+export function healthRoutes(
+  app: FastifyInstance,
+  site: Site,
+  problems: () => Health['problems'] = () => [],
+): void {
+  app.get('/health', { config: { isPublic: true }, schema: healthSchema }, async () =>
+    withProblems(await site.health(), problems()),
+  )
   app.get('/health/ready', { config: { isPublic: true }, schema: readySchema }, async (_request, reply) => {
     const { can_record, problems } = await site.health()
     return reply
@@ -22,4 +28,10 @@ export function healthRoutes(app: FastifyInstance, site: Site): void {
       .send({ ready: can_record, problems: can_record ? [] : problems })
   })
   app.get('/buffer-stats', { schema: statisticsSchema }, () => Promise.resolve(site.bufferStatistics()))
+}
+
+function withProblems(health: Health, more: Health['problems']): Health {
+  if (more.length === 0) return health
+  const status = health.status === 'healthy' ? 'degraded' : health.status
+  return { ...health, status, problems: [...health.problems, ...more] }
 }

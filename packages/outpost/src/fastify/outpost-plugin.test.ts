@@ -2,7 +2,7 @@ import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import type { BufferStatistics, Health, Site, TransactionView } from '../site/site-api.ts'
 import { transactionStates } from '../transaction/state.ts'
-import { outpostPlugin } from './outpost-plugin.ts'
+import { type OutpostPluginOptions, outpostPlugin } from './outpost-plugin.ts'
 import { transactionDocument } from './transaction-document.ts'
 
 const health = {
@@ -78,9 +78,14 @@ function siteAnswering(change: Partial<Record<keyof Site, unknown>>): Site {
   return { name: 'observatory', ...change } as unknown as Site
 }
 
-async function answerOf(site: Site, url: string, method: 'GET' | 'POST' = 'GET') {
+async function answerOf(
+  site: Site,
+  url: string,
+  method: 'GET' | 'POST' = 'GET',
+  options: Partial<OutpostPluginOptions> = {},
+) {
   const app = Fastify()
-  await app.register(outpostPlugin, { site })
+  await app.register(outpostPlugin, { site, ...options })
   try {
     const { statusCode, body } = await app.inject({ method, url })
     return { status: statusCode, body: JSON.parse(body) }
@@ -104,6 +109,22 @@ describe("the plugin's answers, through the serializer that fastify makes of the
         body: { ready: false, problems: health.problems },
       },
     )
+  })
+
+  it("P11: health has the host's problems behind the site's own, and a healthy site is degraded by them", async () => {
+    const problem = { code: 'checks_failing', message: 'Checks fail.', hint: 'Look.' }
+    const healthOf = async (own: Health) => {
+      const site = siteAnswering({ health: () => Promise.resolve(own) })
+      const { body } = await answerOf(site, '/health', 'GET', { problems: () => [problem] })
+      return { status: body.status, codes: body.problems.map(({ code }: typeof problem) => code) }
+    }
+    expect(await healthOf(health)).toEqual({
+      status: 'degraded',
+      codes: ['main_unreachable', 'checks_failing'],
+    })
+    const well = { ...health, status: 'healthy', problems: [] } as Health
+    expect(await healthOf(well)).toEqual({ status: 'degraded', codes: ['checks_failing'] })
+    expect(await healthOf({ ...well, status: 'unhealthy' })).toMatchObject({ status: 'unhealthy' })
   })
 
   it.each([[statistics], [{ ...statistics, last_batch: null }]])(

@@ -1,5 +1,5 @@
 import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify'
-import type { Site } from '../site/site-api.ts'
+import type { Health, Site } from '../site/site-api.ts'
 import { deadLetterRoutes, type Identify } from './dead-letter-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { installProblemHandlers } from './problem-handlers.ts'
@@ -22,6 +22,8 @@ export interface OutpostPluginOptions {
   readonly authorize?: onRequestAsyncHookHandler
   /** Who sends a request: named in what operators decide, and the scope of an Idempotency-Key. Left out: nobody. */
   readonly identify?: Identify
+  /** What the host itself finds wrong: stands in `/health` behind the site's own, and makes a healthy site degraded. */
+  readonly problems?: () => Health['problems']
 }
 
 /**
@@ -35,14 +37,14 @@ export interface OutpostPluginOptions {
  */
 export async function outpostPlugin(app: FastifyInstance, options: OutpostPluginOptions): Promise<void> {
   installProblemHandlers(app)
-  const { authorize, site } = options
+  const { authorize, site, problems } = options
   await app.register((scope, _options, done) => {
     if (authorize !== undefined) {
       scope.addHook('onRequest', async function (request, reply) {
         if (request.routeOptions.config.isPublic !== true) await authorize.call(this, request, reply)
       })
     }
-    healthRoutes(scope, site)
+    healthRoutes(scope, site, problems)
     siteRoutes(scope, site)
     transactionRoutes(scope, site)
     deadLetterRoutes(scope, site, options.identify ?? (() => undefined))
