@@ -37,6 +37,7 @@ export type {
   SiteDatabase,
   SiteEvent,
   SiteOptions,
+  SiteRedis,
   TransactionView,
 } from './site/site-api.ts'
 export { TransactionBuilder } from './transaction/builder.ts'

@@ -105,9 +105,6 @@ function acrossOptions(configuration: Configuration): readonly string[] {
   if (configuration.buffersCriticalOperations === false) {
     problems.push('CRITICAL_OPERATIONS_BUFFER must be true: critical calls have no way past the journal')
   }
-  if (configuration.journal === 'redis') {
-    problems.push('JOURNAL=redis is not part of this version: use lmdb')
-  }
   return problems
 }
 

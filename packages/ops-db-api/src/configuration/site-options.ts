@@ -1,4 +1,4 @@
-import type { SiteDatabase, SiteOptions } from 'outpost/site'
+import type { SiteDatabase, SiteOptions, SiteRedis } from 'outpost/site'
 import type { Configuration } from './configuration.ts'
 
 type DatabaseSettings = Configuration['main']
@@ -20,11 +20,13 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
     secretKey,
     journalPath,
     main: databaseOf(configuration.main),
+    ...(configuration.journal === 'redis' ? { redis: redisOf(configuration.redis) } : {}),
     ...(siteType === 'secondary' ? { local: databaseOf(configuration.local) } : {}),
     ...given({
       journalMaxBytes,
       journalReserveBytes: configuration.journalReserveBytes,
       journalRetentionBytes: configuration.journalRetentionBytes,
+      journalDurability: configuration.journalDurability,
       journalRetentionMs,
       promotableStandbys,
       bufferAlarmSize: configuration.bufferAlarmSize,
@@ -36,6 +38,12 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
       lsnTimeoutMs: configuration.lsnTimeoutMs,
     }),
   }
+}
+
+/** Where Redis is that keeps the journal. */
+function redisOf(settings: Configuration['redis']): SiteRedis {
+  const { host = 'localhost', port = 6379, database = 0, password } = settings
+  return { host, port, database, ...given({ password }) }
 }
 
 /** How a database of the configuration is reached. */

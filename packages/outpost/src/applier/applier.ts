@@ -1,5 +1,5 @@
 import { OutpostError } from '../errors/outpost-error.ts'
-import type { Seq } from '../transaction/transaction.ts'
+import type { Epoch, Seq } from '../transaction/transaction.ts'
 import { Activity, type Rest } from './activity.ts'
 import { Alarms } from './alarms.ts'
 import { fencedAlarm, rejectionsAlarm, strangerAlarm } from './applier-alarms.ts'
@@ -173,6 +173,7 @@ export class Applier {
     const session = await this.#options.openSession(this.#stopping.signal)
     this.#session = session
     const startedMs = clock.monotonicMs()
+    const { epoch } = journal
     const answer = await this.#greeting.hello(session)
     this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
     switch (answer.kind) {
@@ -184,11 +185,11 @@ export class Applier {
         await journal.openEpoch()
         return this.#recovery.afterFence()
       case 'welcome':
-        return await this.#serve(await this.#welcomed(session, answer))
+        return await this.#serve(await this.#welcomed(session, epoch, answer))
     }
   }
 
-  async #welcomed(session: MainSession, answer: Welcome): Promise<Contact> {
+  async #welcomed(session: MainSession, epoch: Epoch, answer: Welcome): Promise<Contact> {
     const { term, lineage, lineageLsn, chain, position, isRedriven } = answer
     const comparedThrough = this.#options.journal.lastSeq
     const isChanged = this.#greeting.remembered !== lineage
@@ -198,7 +199,7 @@ export class Applier {
     this.#noteLink('connected')
     this.#options.onPosition?.(position)
     const heardMs = this.#options.clock.monotonicMs()
-    return { session, term, lineage, comparedThrough, isRedriven, position, heardMs }
+    return { session, term, epoch, lineage, comparedThrough, isRedriven, position, heardMs }
   }
 
   /** Sends while there is something to send; returns when a new hello is needed, with the rest before it. */
@@ -208,7 +209,8 @@ export class Applier {
       await this.#reconciler.releaseStuck()
       const { restMs } = this.#gathering
       if (restMs > 0) await this.#activity.pause(restMs)
-      if (this.#activity.isEnding) return undefined
+      // Another process of the site, or Redis started again, has opened one: main must hear of it first.
+      if (this.#activity.isEnding || this.#options.journal.epoch !== contact.epoch) return undefined
       const startedMs = this.#options.clock.monotonicMs()
       const result = await this.#sender.send(contact)
       if (result.kind !== 'idle') this.#gathering.noteSent(startedMs)

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts'
+import { isOutpostError } from '../errors/outpost-error.ts'
 import type { Journal, StatusChange } from '../journal/journal.ts'
 import { ledgerEpochOf } from '../journal/ledger-epoch.ts'
 import { compareLsn, parseLsn } from '../position/lsn.ts'
@@ -13,6 +14,8 @@ export interface ConfirmerOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly query: ReplicaQuery
+  /** Whether what is found is written down; where another process of the site does that it only looks. Default: yes. */
+  readonly isLeading?: () => boolean
   /** The current main's lineage and where it began; undefined before first contact: nothing is confirmed. */
   readonly lineage: () => { readonly id: string; readonly lsn: string } | undefined
   /** Between two looks while something is unconfirmed. Default 100. */
@@ -120,7 +123,9 @@ export class Confirmer {
       return { ms: isMore ? 0 : this.#restMs, isWakeable: true }
     } catch (error) {
       this.#failures++
-      this.#note('unreachable', error instanceof Error ? error.message : String(error))
+      // What the journal refuses says nothing of the replica.
+      if (!isOfJournal(error))
+        this.#note('unreachable', error instanceof Error ? error.message : String(error))
       const limits = { firstMs: this.#intervalMs, capMs: 5_000 }
       return {
         ms: backoffMs(this.#failures, this.#options.random?.() ?? 0.5, limits),
@@ -131,7 +136,9 @@ export class Confirmer {
 
   get #restMs(): number {
     const { journal, idleIntervalMs = 1_000 } = this.#options
-    return journal.seqsIn('applied', { limit: 1 }).length > 0 ? this.#intervalMs : idleIntervalMs
+    return this.#isLeading && journal.seqsIn('applied', { limit: 1 }).length > 0
+      ? this.#intervalMs
+      : idleIntervalMs
   }
 
   /** One look; true when more is likely to be confirmed at once. */
@@ -146,7 +153,7 @@ export class Confirmer {
     }
     this.#still = undefined
     this.#note('connected')
-    await noteReplicaUnder(journal, lineage.id, this.#options.clock.nowMs())
+    if (this.#isLeading) await noteReplicaUnder(journal, lineage.id, this.#options.clock.nowMs())
     const confirmed = this.#confirmedOf(seqs, look.islands)
     if (confirmed.length > 0) await this.#confirm(confirmed)
     return confirmed.length === windowSize
@@ -172,7 +179,7 @@ export class Confirmer {
   /** The oldest applied transactions, and what a node shows of them. */
   async #lookFor(query: ReplicaQuery, lineage: string) {
     const { journal, site } = this.#options
-    const seqs = journal.seqsIn('applied', { limit: windowSize })
+    const seqs = this.#isLeading ? journal.seqsIn('applied', { limit: windowSize }) : []
     const epochs = new Set(seqs.map((seq) => ledgerEpochOf(journal, seq)))
     const look = await lookAtReplica(query, lineage, site, [...epochs], seqs[0] ?? 1, seqs.at(-1) ?? 0)
     return { seqs, look }
@@ -217,7 +224,15 @@ export class Confirmer {
     this.#options.onReplica?.(state, reason)
   }
 
+  get #isLeading(): boolean {
+    return this.#options.isLeading?.() ?? true
+  }
+
   get #intervalMs(): number {
     return this.#options.intervalMs ?? 100
   }
+}
+
+function isOfJournal(error: unknown): boolean {
+  return isOutpostError(error) && (error.code.startsWith('journal_') || error.code === 'not_leading')
 }

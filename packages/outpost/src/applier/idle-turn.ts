@@ -78,7 +78,7 @@ export class IdleTurn {
     const drops = epochBounds(journal)
       .filter(({ from, to }) => from <= through && from <= to)
       .map(({ epoch, to }) => ({ epoch, through: Math.min(to, through) }))
-    const isDone = await contact.session.prune(site, journal.epoch, contact.term, drops)
+    const isDone = await contact.session.prune(site, contact.epoch, contact.term, drops)
     if (isDone) this.#prunedThrough = through
   }
 

@@ -97,7 +97,7 @@ export class Recovery {
   }
 }
 
-const journalCodes: ReadonlySet<string> = new Set(['journal_full', 'journal_failed'])
+const journalCodes: ReadonlySet<string> = new Set(['journal_full', 'journal_failed', 'journal_unavailable'])
 
 function isJournalFailure(error: unknown): boolean {
   return isOutpostError(error) && journalCodes.has(error.code)

@@ -54,6 +54,7 @@ describe('Sender', () => {
         },
       },
       term: 1,
+      epoch: 'e',
       lineage: 'first-0',
       comparedThrough: 0,
       isRedriven: true,

@@ -181,14 +181,14 @@ export class Sender {
 
   /** While the CALL is under way the next batch is formed, for as long as there is more to send. */
   async #call(contact: Contact, batch: FormedBatch, isRedriven: boolean): Promise<ApplyAnswer> {
-    const { journal, site } = this.#options
-    const { session, term, lineage } = contact
+    const { site } = this.#options
+    const { session, term, epoch, lineage } = contact
     const { transactions, plan } = batch
     this.#underWay = batch
     this.#options.onSend?.(transactions.reduce((newest, { seq }) => Math.max(newest, seq), 0))
     const answering = session.apply({
       site,
-      epoch: journal.epoch,
+      epoch,
       term,
       told: this.#places.told,
       lineage,

@@ -16,6 +16,10 @@ declare module 'fastify' {
   }
 }
 
+/** Of every answer of a site whose acknowledgements may be lost. */
+const durabilityHeader = 'outpost-durability'
+const relaxedAnswer = 'relaxed; what was acknowledged in the last two seconds is lost when Redis crashes'
+
 export interface OutpostPluginOptions {
   readonly site: Site
   /** Runs before every route of the plugin that is not public; throws to refuse. Left out: the host guards them. */
@@ -38,6 +42,10 @@ export interface OutpostPluginOptions {
 export async function outpostPlugin(app: FastifyInstance, options: OutpostPluginOptions): Promise<void> {
   installProblemHandlers(app)
   const { authorize, site, problems } = options
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (site.durability === 'relaxed') void reply.header(durabilityHeader, relaxedAnswer)
+    done(null, payload)
+  })
   await app.register((scope, _options, done) => {
     if (authorize !== undefined) {
       scope.addHook('onRequest', async function (request, reply) {

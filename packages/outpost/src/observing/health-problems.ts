@@ -25,8 +25,31 @@ export function findProblems(facts: HealthFacts): Problem[] {
 }
 
 function journalProblems(facts: HealthFacts): Problem[] {
-  const { journal, journalFailure, journalFull, journalMaxBytes, journalReserveBytes, diskRoomBytes } = facts
+  const {
+    journal,
+    journalFailure,
+    journalFull,
+    journalAway,
+    journalMaxBytes,
+    journalReserveBytes,
+    diskRoomBytes,
+  } = facts
   const problems: Problem[] = []
+  if (facts.site.durability === 'relaxed') {
+    problems.push({
+      code: 'durability_relaxed',
+      message:
+        'Redis syncs once a second: what was acknowledged in the last two seconds before it crashes is lost.',
+      hint: 'Put `appendfsync always` into redis.conf, restart Redis, and leave JOURNAL_DURABILITY out.',
+    })
+  }
+  if (journalAway !== undefined) {
+    problems.push({
+      code: 'journal_unavailable',
+      message: `Nothing can be recorded: ${journalAway}`,
+      hint: 'Start Redis, or bring it within reach: recording goes on by itself, and nothing acknowledged is lost.',
+    })
+  }
   if (journalFailure !== undefined) {
     problems.push({
       code: 'journal_failed',

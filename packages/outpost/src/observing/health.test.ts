@@ -34,6 +34,7 @@ describe('judgeHealth', () => {
   })
 
   const faults: [string, Partial<HealthFacts>, string][] = [
+    ['P1: a journal that may lose', { site: { ...well.site, durability: 'relaxed' } }, 'durability_relaxed'],
     ['main away', { main: { ...well.main, isConnected: false, reason: 'refused' } }, 'main_unreachable'],
     ['P2: a half-open link', { main: { ...well.main, silentMs: 6_001 } }, 'main_unreachable'],
     ['replica away', { replica: 'unreachable' }, 'replica_unreachable'],
@@ -127,6 +128,15 @@ describe('judgeHealth', () => {
     expect(judgeHealth({ ...well, journalFailure: 'EIO' })).toMatchObject({
       status: 'unhealthy',
       can_record: false,
+    })
+  })
+  it('a journal out of reach is no failed one: what helps is Redis', () => {
+    const health = judgeHealth({ ...well, journalAway: 'Redis does not answer', redis: 'unreachable' })
+    expect(health).toMatchObject({
+      status: 'unhealthy',
+      can_record: false,
+      redis: 'unreachable',
+      problems: [{ code: 'journal_unavailable' }],
     })
   })
   it('P11: a full journal is not a failed one: what helps is room', () => {

@@ -11,9 +11,14 @@ export interface HealthFacts {
     readonly epoch: Epoch
     readonly journal: 'lmdb' | 'redis'
     readonly durability: 'full' | 'relaxed'
+    readonly leads?: boolean
   }
+  /** Default: unused. */
+  readonly redis?: Health['redis']
   readonly journal: JournalStatistics
   readonly journalFailure: string | undefined
+  /** Why the store of the journal does not answer; undefined when it does. */
+  readonly journalAway?: string | undefined
   /** Why there is no room for an append now; undefined when there is. */
   readonly journalFull?: string | undefined
   readonly journalMaxBytes: number | undefined
@@ -82,7 +87,9 @@ export function isInContact({ isConnected, silentMs = 0, isAsked, maxSilentMs }:
 /** Judges a site from its facts. Pure: the same facts always give the same answer. */
 export function judgeHealth(facts: HealthFacts): Health {
   const problems = findProblems(facts)
-  const canRecord = facts.journalFailure === undefined && facts.journalFull === undefined
+  const canRecord = [facts.journalFailure, facts.journalFull, facts.journalAway].every(
+    (why) => why === undefined,
+  )
   const { counts } = facts.journal
   const attempts = facts.applier.applied + facts.applier.failed
   return {
@@ -90,7 +97,7 @@ export function judgeHealth(facts: HealthFacts): Health {
     database: isInContact(facts.main) ? 'connected' : 'unreachable',
     main_contact_age_seconds:
       facts.main.silentMs === undefined ? null : Math.round(facts.main.silentMs / 100) / 10,
-    redis: 'unused',
+    redis: facts.redis ?? 'unused',
     replica: facts.replica,
     can_record: canRecord,
     transaction_buffer: {

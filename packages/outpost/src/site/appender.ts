@@ -20,6 +20,10 @@ import type { AppendOptions } from './site-api.ts'
 const lockTimeoutMs = 10_000
 /** Of a decision that other processes overtake. */
 const maximumAttempts = 5
+/** Checks of one write that others may overtake. */
+const maxTries = 50
+
+type Built = ReturnType<TransactionBuilder['build']>
 
 export interface AppenderOptions {
   readonly journal: Journal
@@ -56,24 +60,54 @@ export class Appender {
     const keys = options.idempotency
       ? [...built.writes, `idempotency|${options.idempotency.scope}|${options.idempotency.key}`]
       : built.writes
-    return await this.#locks.run(keys, lockTimeoutMs, async () => {
-      const replayed = await this.#answered(options)
-      if (replayed) return replayed
-      await this.refuseKnownKeys(built.operations)
-      const verdict = options.check ? await options.check() : 'checked'
-      const answer = options.answer?.({ id: built.id })
-      const draft: TransactionDraft = {
+    return await this.#locks.run(keys, lockTimeoutMs, () => this.#untilStored(built, options))
+  }
+
+  /** Across processes the section is critical by looking back: whoever was overtaken checks again (N22). */
+  async #untilStored(built: Built, options: AppendOptions): Promise<Appended> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#checkAndAppend(built, options)
+      } catch (error) {
+        if (!isOutpostError(error, 'journal_overtaken')) throw error
+        if (tries === maxTries) throw overtakenTooOften(error)
+        await this.#options.journal.catchUp()
+      }
+    }
+  }
+
+  async #checkAndAppend(built: Built, options: AppendOptions): Promise<Appended> {
+    const checkedThrough = this.#options.journal.lastSeq
+    const replayed = await this.#answered(options)
+    if (replayed) return replayed
+    const verdict = await this.#check(built, options)
+    if (typeof verdict !== 'string') return verdict
+    const answer = options.answer?.({ id: built.id })
+    const { isCritical = false } = options
+    const record = await this.#options.journal.append(
+      {
         ...built,
         flags: verdict === 'shape_only' ? [...built.flags, 'shape_only'] : built.flags,
         dependsOn: this.#dependsOn(built),
         ...(options.idempotency && { idempotency: options.idempotency }),
         ...(answer && { answer }),
         ...(options.actor && { actor: options.actor }),
-      }
-      const { isCritical = false } = options
-      const record = await this.#options.journal.append(draft, { isCritical })
-      return { transactionId: record.id, seq: record.seq, answer, isReplayed: false }
-    })
+      },
+      { checkedThrough, isCritical },
+    )
+    return { transactionId: record.id, seq: record.seq, answer, isReplayed: false }
+  }
+
+  /** The verdict or, where another process has answered the same request since it was looked up, that answer. */
+  async #check(built: Built, options: AppendOptions): Promise<'checked' | 'shape_only' | Appended> {
+    try {
+      await this.refuseKnownKeys(built.operations)
+      return options.check ? await options.check() : 'checked'
+    } catch (error) {
+      const answered = this.#options.journal.sharing && (await this.#answered(options))
+      if (answered) return answered
+      throw error
+    }
   }
 
   /**
@@ -158,6 +192,17 @@ export class Appender {
     const found = dependencies.dependsOn(draft, { isSettled })
     return found.length === 0 ? found : [...new Set(found.map(standIn))].sort((a, b) => a - b)
   }
+}
+
+function overtakenTooOften(cause: OutpostError): OutpostError {
+  return new OutpostError(
+    'wait_timeout',
+    `Other processes of the site wrote the same rows ${maxTries} times meanwhile.`,
+    {
+      hint: 'Send the request again.',
+      cause,
+    },
+  )
 }
 
 function keyOf(row: TextRow, primaryKey: readonly string[]): TextRow | undefined {

@@ -8,31 +8,38 @@ import type { SiteParts } from './site-parts.ts'
 /** Gathers what is known of a site at this moment and judges it. Never waits longer than one look at its replica. */
 export async function healthReport(parts: SiteParts, engine: SiteEngine): Promise<Health> {
   const { journal, settings, replica, clock } = parts
-  const { facts, applier } = engine
+  const { facts, applier, applierState } = engine
+  const { sharing } = journal
+  // What others have recorded counts, too; a store that is away is said below.
+  await journal.catchUp().catch(() => undefined)
   const lag = await engine.lag.now()
   const refusal = journal.appendRefusal?.()
   const isFull = refusal?.code === 'journal_full'
+  const isAway = refusal?.code === 'journal_unavailable'
   return judgeHealth({
     site: {
       name: settings.name,
       type: settings.type,
       epoch: journal.epoch,
-      journal: 'lmdb',
+      journal: sharing ? 'redis' : 'lmdb',
       durability: journal.durability,
+      ...(sharing && { leads: sharing.isLeading }),
     },
     journal: journal.statistics(),
-    journalFailure: facts.journalFailure ?? (isFull ? undefined : refusal?.message),
+    redis: redisState(journal),
+    journalAway: isAway ? refusal.message : undefined,
+    journalFailure: facts.journalFailure ?? (isFull || isAway ? undefined : refusal?.message),
     journalFull: isFull ? refusal.message : undefined,
     journalMaxBytes: settings.journalMaxBytes,
     journalReserveBytes: settings.journalReserveBytes,
     diskRoomBytes: journal.diskRoomBytes?.(),
-    oldestPendingMs: await oldestPendingMs(journal, clock),
+    oldestPendingMs: isAway ? 0 : await oldestPendingMs(journal, clock),
     oldestUnconfirmedMs: oldestUnconfirmedMs(journal, clock),
     bufferAlarmSize: settings.bufferAlarmSize,
-    main: facts.main(applier.state),
+    main: facts.main(applierState),
     replica: replica ? facts.replica : 'unused',
     replicaBehindMs: replica && facts.replicaBehindMs,
-    applier: facts.applier(applier.state),
+    applier: facts.applier(applierState),
     stuck: applier.stuck,
     stuckReason: applier.stuck
       .map((seq) => journal.status(seq).message)
@@ -56,6 +63,11 @@ function oldestUnconfirmedMs(journal: Journal, clock: Clock): number {
   const [oldest] = journal.seqsIn('applied', { limit: 1 })
   const appliedAtMs = oldest === undefined ? undefined : journal.status(oldest).appliedAtMs
   return appliedAtMs === undefined ? 0 : Math.max(0, clock.nowMs() - appliedAtMs)
+}
+
+function redisState({ sharing }: Journal): Health['redis'] {
+  if (sharing === undefined) return 'unused'
+  return sharing.isConnected ? 'connected' : 'unreachable'
 }
 
 async function oldestPendingMs(journal: Journal, clock: Clock): Promise<number> {

@@ -12,21 +12,28 @@ const fact = 'site_lineage'
 export class KnownLineage {
   readonly #journal: Pick<Journal, 'getFact' | 'setFact'>
   #current: Lineage | undefined
+  /** As it was last read: another process of the site may have met another main. */
+  #text: string | undefined
 
   constructor(journal: Pick<Journal, 'getFact' | 'setFact'>) {
     this.#journal = journal
-    const remembered = journal.getFact(fact)
-    this.#current = remembered === undefined ? undefined : (JSON.parse(remembered) as Lineage)
   }
 
   /** Undefined before first contact. */
   get current(): Lineage | undefined {
+    const text = this.#journal.getFact(fact)
+    if (text !== this.#text) {
+      this.#text = text
+      this.#current = text === undefined ? undefined : (JSON.parse(text) as Lineage)
+    }
     return this.#current
   }
 
   /** In force at once; durable when it resolves. */
   async change(lineage: Lineage): Promise<void> {
     this.#current = lineage
-    await this.#journal.setFact(fact, JSON.stringify(lineage))
+    const text = JSON.stringify(lineage)
+    await this.#journal.setFact(fact, text)
+    this.#text = text
   }
 }

@@ -3,7 +3,8 @@ import type { OpenMainSession } from '../applier/main-session.ts'
 import { type Clock, systemClock } from '../clock/clock.ts'
 import type { Journal } from '../journal/journal.ts'
 import { assertWritable, makeJournalFolder } from '../journal/journal-folder.ts'
-import { openLmdbJournal } from '../journal/lmdb/open.ts'
+import { type LmdbJournalOptions, openLmdbJournal } from '../journal/lmdb/open.ts'
+import { openRedisJournal } from '../journal/redis/open.ts'
 import { createOverlay } from '../overlay/create-overlay.ts'
 import { connectionConfig } from '../postgres/connection-config.ts'
 import { DependencyIndex } from '../transaction/dependency-index.ts'
@@ -28,7 +29,7 @@ export interface SiteSeams {
  * Opens a site: its journal, its merged reads and the applier that drains the journal into main.
  *
  * Needs no database but for the very first start, which reads the table definitions. Errors: `config_invalid`,
- * `catalog_missing`, `journal_in_use`, `journal_corrupt`.
+ * `catalog_missing`, `journal_in_use`, `journal_corrupt`, `journal_unavailable`.
  *
  * @example
  * const site = await openSite({ name: 'observatory', type: 'secondary', main, local, journalPath, secretKey })
@@ -80,11 +81,10 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     journal: lateJournal(opened),
     statusOf: (seq) => opened().status(seq).state,
     clock,
-    // The journal is this process's alone: see SentMark.
-    sentThrough: () => sent.through,
+    // Only where the journal is this process's alone: see SentMark.
+    ...(settings.redis === undefined && { sentThrough: () => sent.through }),
   })
-  const lmdb = await openLmdbJournal({
-    path: join(settings.journalPath, 'lmdb'),
+  const stored = await openStore(settings, {
     clock,
     ...(settings.journalMaxBytes !== undefined && { maxBytes: settings.journalMaxBytes }),
     reserveBytes: settings.journalReserveBytes,
@@ -97,8 +97,16 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
       }
     },
   })
-  journal = seams.journal?.(lmdb) ?? lmdb
+  journal = seams.journal?.(stored) ?? stored
   return { journal, overlay, dependencies, cones, decisions, recoveredDecisions, sent }
+}
+
+type StoreOptions = Pick<LmdbJournalOptions, 'clock' | 'maxBytes' | 'reserveBytes' | 'onRecovered'>
+
+function openStore(settings: SiteSettings, options: StoreOptions): Promise<Journal> {
+  const { redis, name, journalDurability, journalPath } = settings
+  if (redis === undefined) return openLmdbJournal({ ...options, path: join(journalPath, 'lmdb') })
+  return openRedisJournal({ ...options, ...redis, site: name, durability: journalDurability })
 }
 
 /** The overlay is filled while the journal is being opened, and asks it only afterwards. */

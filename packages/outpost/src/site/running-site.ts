@@ -86,6 +86,10 @@ export class RunningSite implements Site {
     return this.#parts.catalog.current
   }
 
+  get durability(): 'full' | 'relaxed' {
+    return this.#parts.journal.durability
+  }
+
   get isMainConnected(): boolean {
     return this.#engine.isMainConnected
   }
@@ -172,6 +176,7 @@ export class RunningSite implements Site {
   }
 
   async acceptMain(): Promise<void> {
+    this.#refuseFollower()
     this.#engine.applier.acceptMain()
   }
 
@@ -180,10 +185,12 @@ export class RunningSite implements Site {
   }
 
   async resumeApplying(): Promise<void> {
+    this.#refuseFollower()
     this.#engine.applier.resume()
   }
 
   async releaseUnconfirmed(): Promise<number> {
+    this.#refuseFollower()
     return await this.#engine.releaseUnconfirmed()
   }
 
@@ -201,6 +208,7 @@ export class RunningSite implements Site {
   async transactions(
     options: { readonly state?: TransactionState; readonly after?: number; readonly limit?: number } = {},
   ): Promise<readonly TransactionView[]> {
+    await this.#parts.journal.catchUp()
     return await listTransactions(this.#parts.journal, options, this.#parts.decisions)
   }
 
@@ -233,9 +241,16 @@ export class RunningSite implements Site {
     return receiptOf(appended, { journal, waiters, tokens: this.#tokens, timeoutMs: settings.lsnTimeoutMs })
   }
 
+  /** What an operator decides is decided where the journal is drained. */
+  #refuseFollower(): void {
+    if (this.#parts.journal.sharing?.isLeading ?? true) return
+    throw new OutpostError('not_leading', `Another process of site ${this.name} drains the journal.`)
+  }
+
   /** The node that was seen to have what the token names, when it names anything from elsewhere. */
   async #waitFor(token: string | undefined): Promise<NodeName | undefined> {
     if (token === undefined) return undefined
+    await this.#parts.journal.catchUp()
     return await waitForToken(token, {
       tokens: this.#tokens,
       reads: this.#engine.reads,

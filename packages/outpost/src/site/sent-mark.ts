@@ -5,7 +5,7 @@ import type { Seq } from '../transaction/transaction.ts'
  *
  * Invariant: that holds because nobody else sends from this journal, which is so for one that is locked by its process
  * (LMDB). Where several processes share a journal (N23) the mark is no bound: another may have sent what this one reads
- * as `buffered` still, so that not even statuses tell. There every transaction counts as sent: the overlay gets no mark.
+ * as `buffered` still, so that not even statuses tell. There every transaction counts as sent: the overlay gets no mark (`openSite`).
  */
 export class SentMark {
   #through: Seq = 0

@@ -106,6 +106,8 @@ export interface Health {
     readonly epoch: Epoch
     readonly journal: 'lmdb' | 'redis'
     readonly durability: 'full' | 'relaxed'
+    /** Where several processes share the journal: whether this one drains it. */
+    readonly leads?: boolean
   }
   /** What is wrong, in words, and what to do. Empty when healthy. */
   readonly problems: readonly { readonly code: string; readonly message: string; readonly hint: string }[]
@@ -145,6 +147,8 @@ export interface Site {
   readonly catalog: Catalog
   /** Whether main has answered the applier a moment ago, as far as is known: silence ends it within seconds. */
   readonly isMainConnected: boolean
+  /** What an acknowledgement promises: `relaxed` may lose the last seconds before a crash of Redis. */
+  readonly durability: 'full' | 'relaxed'
   transaction(): TransactionBuilder
   /** Durable when it resolves (P1). Never waits for the link (P2). */
   append(transaction: TransactionBuilder, options?: AppendOptions): Promise<Receipt>
@@ -249,6 +253,15 @@ export interface SiteDatabase {
   readonly ssl?: 'disable' | 'require' | 'verify-full'
 }
 
+export interface SiteRedis {
+  readonly host: string
+  readonly port: number
+  /** Default 0. */
+  readonly database?: number
+  readonly user?: string
+  readonly password?: string
+}
+
 export interface SiteOptions {
   readonly name: string
   readonly type: 'main' | 'secondary'
@@ -266,6 +279,13 @@ export interface SiteOptions {
    * `journalMaxBytes`.
    */
   readonly journalRetentionBytes?: number
+  /**
+   * Keeps the journal in Redis, where several processes of the site share it; `journalPath` then holds only the table
+   * definitions. Left out: LMDB in `journalPath`, for one process.
+   */
+  readonly redis?: SiteRedis
+  /** `relaxed` takes a Redis that syncs every second. Default `full`. */
+  readonly journalDurability?: 'full' | 'relaxed'
   /** Retention after confirmation, milliseconds. Default 7 days. */
   readonly journalRetentionMs?: number
   /** `none`, or application names of standbys that could become main (N13). Unset means unknown: keep. */

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Applier } from '../applier/applier.ts'
-import type { ApplierAlarm, LineageNews } from '../applier/applier-options.ts'
+import type { ApplierAlarm, ApplierState, LineageNews } from '../applier/applier-options.ts'
 import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
 import { EffectRunner } from '../effects/effect-runner.ts'
@@ -8,7 +8,10 @@ import { OutpostError } from '../errors/outpost-error.ts'
 import { CatalogRepair } from './catalog-repair.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
 import { DecidedLetters } from './dead-letters/decided-letters.ts'
+import { FoldedStatuses } from './folded-statuses.ts'
 import { KnownLineage } from './known-lineage.ts'
+import { Leadership } from './leadership.ts'
+import { MainLook } from './main-look.ts'
 import { MergedReads } from './merged-reads.ts'
 import { OwnChanges } from './own-changes.ts'
 import { PromotableStandbys } from './promotable.ts'
@@ -37,7 +40,6 @@ export class SiteEngine {
   readonly facts: SiteFacts
   readonly waiters: StateWaiters
   readonly reads: MergedReads
-  readonly applier: Applier
   readonly ownChanges: OwnChanges
   readonly lag: ReplicaLag
   /** Undefined where nothing is to happen outside the database. */
@@ -51,6 +53,10 @@ export class SiteEngine {
   readonly #confirmer: Confirmer
   readonly #retainer: Retainer
   readonly #chores: SiteChores
+  readonly #leadership: Leadership
+  readonly #folded: FoldedStatuses
+  readonly #mainLook: MainLook
+  #applier: Applier
 
   constructor(parts: SiteParts) {
     const { clock, journal } = parts
@@ -73,10 +79,10 @@ export class SiteEngine {
     this.#lineage = new KnownLineage(journal)
     this.#news = new StatusNews({ journal, clock, events: this.events, waiters: this.waiters })
     this.effects = this.#makeEffects()
-    this.applier = this.#makeApplier()
+    this.#applier = this.#makeApplier()
     this.deadLetters = new DecidedLetters({
       ...parts,
-      takeOver: (decided, by) => this.applier.takeOver(decided, by),
+      takeOver: (decided, by) => this.#applier.takeOver(decided, by),
       onStatus: (changes) => this.#news.changed(changes),
       onAlarm: (alarm) => this.#alarm(alarm),
     })
@@ -85,6 +91,9 @@ export class SiteEngine {
     this.#confirmer = this.#makeConfirmer()
     this.#retainer = this.#makeRetainer()
     this.#chores = new SiteChores({ ...parts, putBack: this.#putBack, standbys: this.standbys })
+    this.#leadership = this.#makeLeadership()
+    this.#folded = this.#makeFolded()
+    this.#mainLook = this.#makeMainLook()
   }
 
   /** Nothing here waits for a database. */
@@ -96,9 +105,6 @@ export class SiteEngine {
     overlay.takeOut(inCommitOrder(taken, journal))
     for (const record of this.#parts.recoveredDecisions) await this.deadLetters.recovered(record)
     this.deadLetters.noteParked()
-    journal.sharing?.onLead((isLeading) => {
-      if (isLeading) this.deadLetters.takeLead()
-    })
     journal.onDurable((records) => {
       this.deadLetters.fold(records)
       for (const record of records) {
@@ -106,33 +112,45 @@ export class SiteEngine {
         cones.add(record)
       }
       this.ownChanges.add(records)
-      this.applier.wake()
+      this.#applier.wake()
       this.#news.appended(records)
     })
+    journal.sharing?.onStatus((changes) => this.#folded.take(changes))
     await this.effects?.start()
     this.ownChanges.start()
-    this.applier.start()
     this.#confirmer.start()
-    this.#retainer.start()
     this.#chores.start()
+    this.#leadership.start()
+    if (journal.sharing) this.#mainLook.start()
   }
 
   async stop(): Promise<void> {
     await Promise.all([
       this.ownChanges.stop(),
-      this.applier.stop(),
+      this.#leadership.stop(),
       this.#confirmer.stop(),
-      this.#retainer.stop(),
       this.#chores.stop(),
       this.effects?.stop(),
+      this.#mainLook.stop(),
     ])
+  }
+
+  /** What drains the journal while this process leads; a new one each time it comes to lead. */
+  get applier(): Applier {
+    return this.#applier
+  }
+
+  /** As the applier's own or, while another process of the site drains the journal, waiting. */
+  get applierState(): ApplierState {
+    const isLeading = this.#leadership.isLeading || this.#applier.state.kind !== 'stopped'
+    return isLeading ? this.#applier.state : { kind: 'waiting', reason: 'another process of the site leads' }
   }
 
   /** Whether main has answered a moment ago: the applier or, where main is what the site reads on, a look at it. */
   get isMainConnected(): boolean {
     const readsMain = this.#parts.replica === undefined
     return (
-      this.facts.isMainConnected(this.applier.state) && !(readsMain && this.facts.replica === 'unreachable')
+      this.facts.isMainConnected(this.applierState) && !(readsMain && this.facts.replica === 'unreachable')
     )
   }
 
@@ -176,7 +194,8 @@ export class SiteEngine {
         else main.noteUnreachable()
         this.events.emit({ kind: 'link', main: state, ...(reason && { reason }) })
       },
-      onAlarm: (alarm) => this.#alarm(alarm),
+      // One that no longer leads is told so by main, which is as it should be.
+      onAlarm: (alarm) => this.#leadership.isLeading && this.#alarm(alarm),
       onBatch: (batch) => this.facts.batchFinished(batch),
       onRefusal: () => this.facts.mainAnswered(),
       onPosition: (position) => this.facts.mainAnswered(position),
@@ -223,6 +242,7 @@ export class SiteEngine {
       clock,
       query,
       lineage: () => this.#lineage.current,
+      isLeading: () => this.#leadership.isLeading,
       intervalMs: confirmIntervalMs(settings),
       onConfirmed: (seqs, changes) => {
         this.#putBack.confirmed(inCommitOrder(seqs, journal))
@@ -244,6 +264,57 @@ export class SiteEngine {
       promotable: () => this.standbys.positions(),
       onStatus: (changes) => this.#news.changed(changes),
       onAlarm: (alarm) => this.#alarm(alarm),
+    })
+  }
+
+  #makeLeadership(): Leadership {
+    const { journal, clock } = this.#parts
+    return new Leadership({
+      journal,
+      clock,
+      begin: () => {
+        // What an earlier one remembers is what was so when this process led last.
+        if (journal.sharing) {
+          this.#applier = this.#makeApplier()
+          this.deadLetters.takeLead()
+        }
+        this.#applier.start()
+        this.#retainer.start()
+        this.#confirmer.wake()
+      },
+      end: async () => {
+        await Promise.all([this.#applier.stop(), this.#retainer.stop()])
+      },
+      onAlarm: (alarm) => this.#alarm(alarm),
+    })
+  }
+
+  #makeFolded(): FoldedStatuses {
+    const { journal, overlay } = this.#parts
+    return new FoldedStatuses({
+      journal,
+      overlay,
+      onConfirmed: (seqs) => this.#putBack.confirmed(seqs),
+      onStatus: (changes) => {
+        this.deadLetters.noteChanged(changes)
+        this.#news.changed(changes)
+      },
+    })
+  }
+
+  #makeMainLook(): MainLook {
+    const { main, clock, settings } = this.#parts
+    return new MainLook({
+      main,
+      clock,
+      intervalMs: settings.idleIntervalMs,
+      isWanted: () => !this.#leadership.isLeading,
+      onAnswer: () => {
+        this.facts.linkChanged('connected')
+        this.facts.mainAnswered()
+        main.noteReachable()
+      },
+      onSilence: (reason) => this.facts.linkChanged('unreachable', reason),
     })
   }
 

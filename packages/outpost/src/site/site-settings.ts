@@ -7,13 +7,20 @@ export type SiteSettings = Readonly<
 >
 
 /** What stays undefined when it is not given. */
-type OptionalName = 'local' | 'journalMaxBytes' | 'journalRetentionBytes' | 'promotableStandbys' | 'onApplied'
+type OptionalName =
+  | 'local'
+  | 'journalMaxBytes'
+  | 'journalRetentionBytes'
+  | 'promotableStandbys'
+  | 'onApplied'
+  | 'redis'
 
 const dayMs = 86_400_000
 
 const defaults = {
   journalReserveBytes: 0,
   journalRetentionMs: 7 * dayMs,
+  journalDurability: 'full',
   bufferAlarmSize: 1_000,
   retryAttempts: 3,
   retryDelayMs: 5_000,

@@ -30,7 +30,7 @@ const foldEvery = 500
 /** Changes kept beyond those folded, for processes that are a little behind. */
 const keptChanges = 2_000
 /** How long a leader that says nothing keeps the lead. */
-const leadMs = 3_000
+const leadMs = 5_000
 
 type DurableListener = (records: readonly TransactionRecord[]) => void
 type ChangeListener = (changes: readonly StatusChange[]) => void | Promise<void>

@@ -99,10 +99,11 @@ export class RedisSession {
   async command(args: readonly string[]): Promise<Reply> {
     const before = this.#ended
     if (before !== undefined) throw unavailable(before.message, before)
-    const timer = setTimeout(
-      () => this.end(new Error(`no answer for ${this.#options.commandTimeoutMs} ms`)),
-      this.#options.commandTimeoutMs,
-    )
+    const { commandTimeoutMs } = this.#options
+    let timer = setTimeout(() => {
+      // Where this process itself stood still, the answer may have come already and only wait to be read.
+      timer = setTimeout(() => this.end(new Error(`no answer for ${commandTimeoutMs} ms`)), graceMs)
+    }, commandTimeoutMs)
     try {
       return (await this.#client.sendCommand([...args])) as Reply
     } catch (error) {
@@ -122,6 +123,8 @@ export class RedisSession {
     this.#options.onEnd(reason)
   }
 }
+
+const graceMs = 250
 
 async function loadRedis(): Promise<typeof import('redis')> {
   try {

@@ -52,8 +52,11 @@ export class DecidedLetters {
 
   /** This process leads the shared journal from now on: what others decided and nobody has written is its to write. */
   takeLead(): void {
-    const { decisions, journal } = this.#options
-    for (const record of decisions.open) this.#write(record.seq, decidedChanges(record, journal))
+    const { decisions, journal, takeOver } = this.#options
+    for (const record of decisions.open) {
+      takeOver(decisions.decidesOn(record.seq), record.seq)
+      this.#write(record.seq, decidedChanges(record, journal))
+    }
   }
 
   /** Resolves when the states that this decision makes are written. */
