@@ -1,4 +1,5 @@
 import { type Benchmark, sizeFor } from './benchmark.ts'
+import { coneLookUp } from './cone-look-up.ts'
 import { demoStart } from './demo-start.ts'
 import { drainDelayed } from './drain-delayed.ts'
 import { drainLocal } from './drain-local.ts'
@@ -36,5 +37,6 @@ export const benchmarks: readonly Benchmark[] = [
     run: ({ scale, onProgress }) => mergedRead({ ...sizeFor(scale, readSizes), onProgress }),
   },
   { name: 'pending-million', about: 'memory and restart with 1,000,000 pending', run: pendingMillion },
+  { name: 'cone-look-up', about: 'who waits for a transaction, with 100,000 pending', run: coneLookUp },
   { name: 'demo-start', about: 'npm start until ready', run: demoStart },
 ]

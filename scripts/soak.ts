@@ -51,6 +51,13 @@ const suites: readonly Suite[] = [
     rounds: 1,
   },
   {
+    name: 'cones',
+    path: 'packages/outpost/src/site/dead-letters/cones.pg.test.ts',
+    project: 'servers',
+    env: { OUTPOST_CONE_CASES: '1000' },
+    rounds: 1,
+  },
+  {
     name: 'sync-order',
     path: 'packages/outpost/src/journal/sync-order',
     project: 'servers',

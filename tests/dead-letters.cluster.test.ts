@@ -162,9 +162,12 @@ describeEachPostgres('N3: dead letters', (pg) => {
       { name: 'taken', step: 0 },
       { name: 'taken', step: 1 },
     ])
+    const tooEarly = await site.deadLetters.replay(first.receipt.transactionId)
+    await expect(tooEarly.receipt.applied()).rejects.toMatchObject({ code: 'transaction_rejected' })
     site = await stage.live.restart()
+    expect((await site.deadLetters.cone(tooEarly.receipt.transactionId)).count).toBe(3)
     await main("DELETE FROM unit WHERE name = 'taken'")
-    const second = await site.deadLetters.replay(first.receipt.transactionId)
+    const second = await site.deadLetters.replay(tooEarly.receipt.transactionId)
     await untilAllArrived()
     expect(await main('SELECT name, step FROM unit')).toEqual([{ name: 'taken', step: 1 }])
     expect(await stateOf(first.receipt.transactionId)).toBe('superseded')
@@ -172,7 +175,8 @@ describeEachPostgres('N3: dead letters', (pg) => {
       await main('SELECT outcome, replaces FROM outpost.ledger WHERE replaces IS NOT NULL ORDER BY seq'),
     ).toEqual([
       { outcome: 'rejected', replaces: dead.transactionId },
-      { outcome: 'applied', replaces: first.receipt.transactionId },
+      { outcome: 'rejected', replaces: first.receipt.transactionId },
+      { outcome: 'applied', replaces: tooEarly.receipt.transactionId },
     ])
     expect(second.receipt.state).toBe('replicated')
   })

@@ -16,7 +16,7 @@ export interface SiteChoresOptions {
   readonly replica: NodePool | undefined
   readonly dependencies: DependencyIndex
   readonly cones: Pick<ConeIndex, 'forgetThrough'>
-  readonly decisions: Pick<Decisions, 'forgetThrough'>
+  readonly decisions: Pick<Decisions, 'forgetThrough' | 'oldestOpen'>
   readonly journal: Journal
   readonly putBack: PutBack
   readonly standbys: PromotableStandbys
@@ -58,7 +58,7 @@ export class SiteChores {
       this.#options
     let catalogDueMs = clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
-      const settled = settledThrough(journal)
+      const settled = settledThrough(journal, decisions)
       dependencies.forgetThrough(settled)
       cones.forgetThrough(settled)
       decisions.forgetThrough(settled)
@@ -83,9 +83,10 @@ export class SiteChores {
 }
 
 /** Nothing up to here can hold a later transaction back any more. */
-function settledThrough(journal: Journal): Seq {
+function settledThrough(journal: Journal, { oldestOpen }: Pick<Decisions, 'oldestOpen'>): Seq {
   const unsettled = (['buffered', 'parked', 'rejected'] as const).flatMap((state) =>
     journal.seqsIn(state, { limit: 1 }),
   )
+  if (oldestOpen !== undefined) unsettled.push(oldestOpen)
   return unsettled.length === 0 ? journal.lastSeq : Math.min(...unsettled) - 1
 }

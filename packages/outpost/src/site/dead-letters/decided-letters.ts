@@ -8,7 +8,10 @@ import type { ConeIndex } from './cone-index.ts'
 import { type Decisions, decidedChanges } from './decisions.ts'
 
 export interface DecidedLettersOptions {
-  readonly journal: Pick<Journal, 'status' | 'setStatus' | 'seqsIn' | 'firstSeq' | 'lastSeq' | 'sharing'>
+  readonly journal: Pick<
+    Journal,
+    'status' | 'setStatus' | 'getMany' | 'seqsIn' | 'firstSeq' | 'lastSeq' | 'sharing'
+  >
   readonly overlay: Pick<Overlay, 'fold' | 'takeOut'>
   readonly cones: ConeIndex
   readonly decisions: Decisions
@@ -46,8 +49,12 @@ export class DecidedLetters {
 
   /** At start: a crash may have lost the states that a pending decision had made. */
   async recovered(record: TransactionRecord): Promise<void> {
+    const { journal } = this.#options
+    // Of a replay of a replay the elder one is not pending, but what waited for its dead letter still waits.
+    const elders = await journal.getMany((record.decision?.on ?? []).map(({ seq }) => seq))
+    for (const elder of elders) if (elder.decision !== undefined) await this.recovered(elder)
     const changes = this.#take(record)
-    if (this.#mayWrite) await this.#options.journal.setStatus(changes)
+    if (this.#mayWrite) await journal.setStatus(changes)
   }
 
   /** This process leads the shared journal from now on: what others decided and nobody has written is its to write. */

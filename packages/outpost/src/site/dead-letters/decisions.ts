@@ -1,6 +1,7 @@
 import { type Decided, standInOf } from '../../applier/stand-ins.ts'
 import type { Journal, StatusChange } from '../../journal/journal.ts'
 import { endState, waysTo } from '../../transaction/decided-state.ts'
+import type { TransactionState } from '../../transaction/state.ts'
 import type { Seq, TransactionRecord } from '../../transaction/transaction.ts'
 
 /**
@@ -66,6 +67,14 @@ export class Decisions implements Decided {
     }
   }
 
+  /** The oldest transaction for which a decision stands that main does not have yet: others may wait for it. */
+  get oldestOpen(): Seq | undefined {
+    const journal = this.#journal()
+    const open = [...this.#on.values()].filter(({ seq }) => isOpen(journal.status(this.standIn(seq)).state))
+    const seqs = open.flatMap(seqsOf)
+    return seqs.length === 0 ? undefined : seqs.reduce((oldest, seq) => Math.min(oldest, seq))
+  }
+
   /** Everything up to here is settled: the statuses tell what was decided. */
   forgetThrough(seq: Seq): void {
     for (const [decision, record] of this.#on) {
@@ -74,6 +83,10 @@ export class Decisions implements Decided {
       for (const each of seqsOf(record)) this.#by.delete(each)
     }
   }
+}
+
+function isOpen(state: TransactionState): boolean {
+  return state === 'buffered' || state === 'parked' || state === 'rejected'
 }
 
 function seqsOf({ decision }: TransactionRecord): readonly Seq[] {
