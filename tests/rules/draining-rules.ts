@@ -200,14 +200,14 @@ export const drainingRules: readonly Rule[] = [
       },
       {
         ensures: "what main refuses a transaction's own statements holds back its cone alone",
-        file: `${apply}/attempt.ts`,
+        file: decisions,
         find: ' AND (v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE)) THEN',
         replace: ' THEN',
         test: { file: `${outpost}/applier/stuck.pg.test.ts`, title: 'P5, N11: a row that a policy refuses' },
       },
       {
         ensures: 'a role that may not write the ledger stops the applier',
-        file: `${apply}/attempt.ts`,
+        file: decisions,
         find: '(v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE))',
         replace: 'NOT outpost.is_of_contact(SQLSTATE)',
         test: {

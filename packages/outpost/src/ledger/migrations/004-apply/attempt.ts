@@ -9,14 +9,6 @@ LANGUAGE sql IMMUTABLE AS $$
     AND (left(p_sqlstate, 2) IN ('22', '23', '42', '44', '54', '0A') OR p_sqlstate IN ('P0001', 'OP003'))
 $$;
 
-CREATE FUNCTION outpost.is_of_contact(p_sqlstate text) RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-  -- Codes that tell of the connection, the role or the server when the server itself raises them (N11). Out of a
-  -- transaction's own statements (a missing grant, row-level security, a trigger, a foreign server) they tell of that
-  -- transaction alone.
-  SELECT left(p_sqlstate, 2) IN ('08', '28', '3D', '3F') OR left(p_sqlstate, 4) = '57P0' OR p_sqlstate IN ('25006', '42501')
-$$;
-
 CREATE FUNCTION outpost.fence(p_site text, p_epoch uuid, p_term bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 -- The first statement of every transaction inside a CALL: a lock taken once is gone at the first COMMIT (N8).
@@ -125,7 +117,6 @@ BEGIN
     RETURN v_outcome;
   END IF;
   FOR v_attempt IN 1..2 LOOP
-    v_shape := NULL;
     BEGIN
       v_at := clock_timestamp();
       INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
@@ -143,7 +134,7 @@ BEGIN
       SET CONSTRAINTS ALL IMMEDIATE;
       RETURN jsonb_build_object('o', 'applied', 'at', v_at);
     EXCEPTION WHEN OTHERS THEN
-      IF NOT outpost.is_deterministic(SQLSTATE) AND (v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE)) THEN
+      IF NOT outpost.is_deterministic(SQLSTATE) THEN
         RAISE;
       END IF;
       GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
@@ -156,10 +147,6 @@ BEGIN
     'o', 'rejected', 'at', v_at, 'sqlstate', v_state, 'constraint', nullif(v_constraint, ''),
     'detail', nullif(left(v_detail, 1000), ''), 'message', left(v_message, 1000), 'shape', v_shape
   ));
-  IF NOT outpost.is_deterministic(v_state) THEN
-    -- Nobody may say that it never will be: no ledger row, and the others go on (P5).
-    RETURN v_outcome || '{"o": "stuck"}';
-  END IF;
   -- While attempts are paused the row itself may be on its way from another site, as much as a row that it refers to;
   -- else an update of a missing row is an error that waiting will not cure (E18).
   IF (v_state = '23503' AND (p_is_paused OR NOT p_is_last_attempt)) OR (v_state = 'OP003' AND p_is_paused) THEN
