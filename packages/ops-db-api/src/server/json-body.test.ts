@@ -146,13 +146,17 @@ describe('P9, P11: no body keeps the others waiting', () => {
     ],
   ])('%s', async (_name, route, payload, code) => {
     const bytes = Buffer.from(payload)
-    const before = process.cpuUsage()
-    const { problem } = await post(route, bytes)
-    const { user } = process.cpuUsage(before)
-    expect(problem).toMatchObject({ code })
-    expect(taken).toEqual([])
+    // The least of three: compiling and collecting for other tests counts as this process's time, too.
+    let leastMs = Number.POSITIVE_INFINITY
+    for (let round = 1; round <= 3; round++) {
+      const before = process.cpuUsage()
+      const { problem } = await post(route, bytes)
+      leastMs = Math.min(leastMs, process.cpuUsage(before).user / 1_000)
+      expect(problem).toMatchObject({ code })
+      expect(taken).toEqual([])
+    }
     // About 30 ms; without the bounds the first takes over a second.
-    expect(user / 1_000).toBeLessThan(300)
+    expect(leastMs).toBeLessThan(300)
   })
 
   it('takes as much as is promised', async () => {
