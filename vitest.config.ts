@@ -23,6 +23,8 @@ export default defineConfig({
           name: 'unit',
           include: roots.map((root) => `${root}/**/*.test.ts`),
           exclude: [...serverTests, '**/node_modules/**'],
+          // Some hold limits of time, beside compilers and linters at work: one second try in CI, as below.
+          retry: process.env.CI ? 1 : 0,
         },
       },
       {
