@@ -5,7 +5,6 @@ const call = `${outpost}/applier/call.pg.test.ts`
 const contact = `${outpost}/applier/contact.pg.test.ts`
 const applier = `${outpost}/applier/applier.pg.test.ts`
 const streaks = `${outpost}/applier/rejections.pg.test.ts`
-const decisions = `${outpost}/ledger/migrations/005-decisions.ts`
 const apply = `${outpost}/ledger/migrations/004-apply`
 
 /** N9-N12: in which order the journal drains, and what becomes of what fails. */
@@ -80,7 +79,7 @@ export const drainingRules: readonly Rule[] = [
       },
       {
         ensures: 'a missing reference leaves no row before its last attempt',
-        file: decisions,
+        file: `${apply}/attempt.ts`,
         find: `RETURN v_outcome || '{"o": "waiting"}';`,
         replace: 'NULL;',
         test: { file: applier, title: 'N9: lets a missing reference wait for what brings it' },
@@ -189,7 +188,7 @@ export const drainingRules: readonly Rule[] = [
       },
       {
         ensures: 'a missing grant rejects nothing',
-        file: decisions,
+        file: `${apply}/attempt.ts`,
         find: `SELECT p_sqlstate <> '42501'
     AND (`,
         replace: 'SELECT (',
@@ -200,14 +199,14 @@ export const drainingRules: readonly Rule[] = [
       },
       {
         ensures: "what main refuses a transaction's own statements holds back its cone alone",
-        file: decisions,
+        file: `${apply}/attempt.ts`,
         find: ' AND (v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE)) THEN',
         replace: ' THEN',
         test: { file: `${outpost}/applier/stuck.pg.test.ts`, title: 'P5, N11: a row that a policy refuses' },
       },
       {
         ensures: 'a role that may not write the ledger stops the applier',
-        file: decisions,
+        file: `${apply}/attempt.ts`,
         find: '(v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE))',
         replace: 'NOT outpost.is_of_contact(SQLSTATE)',
         test: {

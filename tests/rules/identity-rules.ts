@@ -24,7 +24,7 @@ export const identityRules: readonly Rule[] = [
       },
       {
         ensures: 'a rejection is recorded with its reason',
-        file: `${outpost}/ledger/migrations/005-decisions.ts`,
+        file: `${outpost}/ledger/migrations/004-apply/attempt.ts`,
         find: `'rejected', decode(p_transaction->>2, 'hex'), v_state,`,
         replace: `'rejected', decode(p_transaction->>2, 'hex'), NULL,`,
         test: { file: call, title: 'N1: a ledger row says which transaction it was' },
@@ -139,14 +139,14 @@ export const identityRules: readonly Rule[] = [
       },
       {
         ensures: 'main refuses a decision about what was applied after all',
-        file: `${outpost}/ledger/migrations/005-decisions.ts`,
+        file: `${outpost}/ledger/migrations/004-apply/decide.ts`,
         find: "WHERE site = p_site AND transaction_id = ANY (v_ids) AND outcome = 'applied' LIMIT 1;",
         replace: 'WHERE false;',
         test: { file: replay, title: 'N3: main rejects a decision about what was applied after all' },
       },
       {
         ensures: 'main never applies what was decided on',
-        file: `${outpost}/ledger/migrations/005-decisions.ts`,
+        file: `${outpost}/ledger/migrations/004-apply/attempt.ts`,
         find: 'JOIN outpost.decided d ON d.site = p_site AND d.transaction_id = (t.x->>1)::uuid',
         replace: 'JOIN outpost.decided d ON false',
         test: { file: replay, title: 'N3: what was decided on and comes again from an old copy' },

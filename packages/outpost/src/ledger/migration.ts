@@ -3,7 +3,6 @@ import { ledgerSql } from './migrations/001-ledger.ts'
 import { helloSql } from './migrations/002-hello.ts'
 import { statementSql } from './migrations/003-statement.ts'
 import { applySql } from './migrations/004-apply.ts'
-import { decisionsSql } from './migrations/005-decisions.ts'
 
 /** One numbered step of a schema. Once released it never changes; a change is a new migration. */
 export interface Migration {
@@ -34,6 +33,5 @@ export const outpostMigrations: MigrationSet = {
     { number: 2, name: 'hello', sql: helloSql },
     { number: 3, name: 'statement', sql: statementSql },
     { number: 4, name: 'apply', sql: applySql },
-    { number: 5, name: 'decisions', sql: decisionsSql },
   ],
 }

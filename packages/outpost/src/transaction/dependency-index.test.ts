@@ -72,4 +72,13 @@ describe('the dependency index', () => {
     }
     expect(index.bytes).toBeLessThanOrEqual(4_096 * 16)
   })
+
+  it('N9: keeps as the last writer what waits for a decision, not the decision', () => {
+    const index = new DependencyIndex()
+    index.add({ seq: 1, writes: ['pk|t|1', 'pk|t|2'] })
+    index.add({ seq: 2, writes: ['pk|t|1'] })
+    const decision = { kind: 'replay', on: [{ seq: 1, id: 'one' }], followed: ['pk|t|1'] } as const
+    index.add({ seq: 3, writes: ['pk|t|1', 'pk|t|2'], decision })
+    expect([index.lastWriter('pk|t|1'), index.lastWriter('pk|t|2')]).toEqual([2, 3])
+  })
 })

@@ -1,5 +1,5 @@
 import { hash64 } from './hash64.ts'
-import type { Seq, TransactionDraft } from './transaction.ts'
+import type { Seq, TransactionDraft, TransactionRecord } from './transaction.ts'
 
 const initialSlots = 1 << 10
 /** Linear probing stays short up to here. */
@@ -14,7 +14,8 @@ export interface DependencyOptions {
 /**
  * Who wrote a key last: key → newest seq, for finding what a new transaction depends on (N9).
  *
- * Invariant: for each key written by a record after the forgotten ones, the index holds the newest such seq. Keys are
+ * Invariant: for each key written by a record after the forgotten ones, the index holds the newest such seq; a decision
+ * is older than what waits for it. Keys are
  * kept as 64-bit hashes in typed arrays, 12 bytes a slot and no object per key, so a million take 25 MB. Two keys with
  * one hash can only add a dependency, never hide one.
  */
@@ -40,9 +41,9 @@ export class DependencyIndex {
   }
 
   /** Takes in a record; records come in seq order. */
-  add(record: { readonly seq: Seq; readonly writes: readonly string[] }): void {
-    if (record.seq <= this.#forgottenThrough) return
-    for (const key of record.writes) this.#put(key, record.seq)
+  add({ seq, writes, decision }: Pick<TransactionRecord, 'seq' | 'writes' | 'decision'>): void {
+    if (seq <= this.#forgottenThrough) return
+    for (const key of writes) if (!decision?.followed?.includes(key)) this.#put(key, seq)
   }
 
   /** The newest writer of this key that is not forgotten. */

@@ -48,6 +48,8 @@ export interface Decision {
   readonly reason?: string
   /** Of a replay or edit: where its changes take the place of those that it replaces. */
   readonly places?: readonly ElderPlace[]
+  /** Keys that it writes and whose last writer waits for it: whoever comes next needs that writer, not the decision (N9). */
+  readonly followed?: readonly string[]
 }
 
 /** A transaction as the caller hands it to the journal: complete, checked, without a number yet. */

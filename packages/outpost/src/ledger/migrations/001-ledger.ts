@@ -57,9 +57,25 @@ CREATE TABLE outpost.ledger (
   constraint_name text,
   detail text,
   message text,
+  decision text CHECK (decision IN ('replay', 'edit', 'resolve', 'discard')),
+  replaces uuid,
+  reason text,
+  actor text,
   PRIMARY KEY (site, epoch, seq),
   UNIQUE (site, transaction_id)
 );
+COMMENT ON COLUMN outpost.ledger.replaces IS 'The dead letter that this decision is about; its own row stays as it was (N3).';
+
+CREATE TABLE outpost.decided (
+  site text NOT NULL,
+  transaction_id uuid NOT NULL,
+  decided_by uuid NOT NULL,
+  PRIMARY KEY (site, transaction_id),
+  FOREIGN KEY (site, decided_by) REFERENCES outpost.ledger (site, transaction_id) ON DELETE CASCADE
+);
+CREATE INDEX decided_by ON outpost.decided (site, decided_by);
+COMMENT ON TABLE outpost.decided IS
+  'Which transactions an applied decision is about: each is decided on once, and never applied afterwards. A row goes with the ledger row of its decision.';
 
 CREATE TABLE outpost.heartbeat (
   site text PRIMARY KEY REFERENCES outpost.site (name) ON UPDATE CASCADE,
@@ -105,6 +121,11 @@ CREATE POLICY ledger_prune ON outpost.ledger FOR DELETE
     site IN (SELECT name FROM outpost.site WHERE role_name = current_user)
     AND seq <= (SELECT e.dropped_through FROM outpost.epoch e WHERE e.site = ledger.site AND e.epoch = ledger.epoch)
   );
+
+ALTER TABLE outpost.decided ENABLE ROW LEVEL SECURITY;
+CREATE POLICY decided_read ON outpost.decided FOR SELECT USING (true);
+CREATE POLICY decided_insert ON outpost.decided FOR INSERT
+  WITH CHECK (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
 
 CREATE FUNCTION outpost.covers(p_lineage uuid, p_site text, p_epoch uuid, p_seq bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$

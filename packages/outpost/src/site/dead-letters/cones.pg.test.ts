@@ -10,7 +10,8 @@ import { openSite } from '../open-site.ts'
 import type { Receipt, Site } from '../site-api.ts'
 import { ConeModel, type Planned } from './cone-model.spec-suite.ts'
 
-const seed = Number(process.env.OUTPOST_SEED ?? Date.now() % 1_000_000)
+/** The same cases in every CI run; others elsewhere, where a new finding holds up nobody. */
+const seed = Number(process.env.OUTPOST_SEED ?? (process.env.CI ? 1_000 : Date.now() % 1_000_000))
 const caseCount = Number(process.env.OUTPOST_CONE_CASES ?? 12)
 
 const schema = `
@@ -109,7 +110,8 @@ describeEachPostgres('random dependences and random rejections', (pg) => {
         const again = (await site.deadLetters.replay(receipt.transactionId)).receipt
         await untilSettled()
         expect((await site.deadLetters.cone(again.transactionId)).count, label).toBe(count)
-        early.push(again)
+        // Recorded anew, it refers to a row that another dead letter has written since: it waits for that one.
+        if (again.state !== 'parked') early.push(again)
       }
     }
     await expectReads(model, label)
@@ -152,10 +154,40 @@ describeEachPostgres('random dependences and random rejections', (pg) => {
     }
   }
 
+  it('N9: a write after a replay comes after what waited for the dead letter', async () => {
+    const [id, name] = [2_100_000_001, 'a name that main has']
+    await server().query('INSERT INTO node (id, name) VALUES ($1, $2)', [-id, name])
+    const set = async (node: number, value: number) => {
+      const write = site.transaction()
+      write.update('node', { id: node }, { value })
+      await site.append(write)
+    }
+    await server().query("INSERT INTO node (id, name) VALUES ($1, 'another')", [id + 1])
+    const write = site.transaction()
+    write.insert('node', { id, name, value: 0, parent: null })
+    const dead = await site.append(write)
+    await set(id, 1)
+    await untilSettled()
+    const early = await site.deadLetters.replay(dead.transactionId)
+    await untilSettled()
+    await server().query('DELETE FROM node WHERE id = $1', [-id])
+    await holding(async () => {
+      // Main is busy with this one, so that the next two come in one batch.
+      await set(id + 1, 1)
+      await site.deadLetters.replay(early.receipt.transactionId)
+      await set(id, 2)
+    })
+    await waitFor(() => states().buffered + states().parked === 0, { what: 'the release' })
+    expect(await server().query('SELECT value FROM node WHERE id = $1', [id])).toEqual([{ value: 2 }])
+  })
+
   it('N9, P5: exactly the cone is parked, and replay leaves main as if nothing had failed', async () => {
     for (let number = 0; number < caseCount; number++) {
       const own = (seed + number) % 2 ** 31
-      await runCase(own, `OUTPOST_SEED=${own} OUTPOST_CONE_CASES=1`)
+      const label = `OUTPOST_SEED=${own} OUTPOST_CONE_CASES=1`
+      await runCase(own, label).catch((error: unknown) => {
+        throw new Error(label, { cause: error })
+      })
     }
   }, 600_000)
 })

@@ -71,6 +71,7 @@ export function decisionOf(
   kind: Decision['kind'],
   targets: readonly TransactionRecord[],
   reason: string | undefined,
+  followed: readonly string[],
 ): Decision {
   const replaced = kind === 'replay' || kind === 'edit' ? placesOf(targets[0]!) : []
   return {
@@ -78,6 +79,7 @@ export function decisionOf(
     on: targets.map(({ seq, id }) => ({ seq, id })),
     ...(reason !== undefined && { reason }),
     ...(replaced.length > 0 && { places: replaced }),
+    ...(followed.length > 0 && { followed }),
   }
 }
 

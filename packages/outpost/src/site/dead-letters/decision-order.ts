@@ -40,6 +40,18 @@ export async function decisionDependsOn(place: DecisionPlace, facts: OrderFacts)
   return [...found].sort((a, b) => a - b)
 }
 
+/** Of the keys that a decision writes those whose last writer waits for the decision: that one stays the last (N9). */
+export function followedKeys(
+  keys: readonly string[],
+  cone: ReadonlySet<Seq>,
+  { dependencies, standIn }: Pick<OrderFacts, 'dependencies' | 'standIn'>,
+): readonly string[] {
+  return keys.filter((key) => {
+    const last = dependencies.lastWriter(key)
+    return last !== undefined && cone.has(standIn(last))
+  })
+}
+
 /** The newest writers of a key that do not wait for the decision: behind each that does, the elder one that it names. */
 async function writersOutside(
   key: string,

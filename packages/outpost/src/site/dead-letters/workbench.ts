@@ -38,7 +38,7 @@ import {
   sameContent,
   storable,
 } from './decision-draft.ts'
-import { decisionDependsOn } from './decision-order.ts'
+import { decisionDependsOn, followedKeys, type OrderFacts } from './decision-order.ts'
 import type { Decisions } from './decisions.ts'
 import { mainRowsOf } from './main-rows.ts'
 import { patchOperations } from './patched-operations.ts'
@@ -220,18 +220,18 @@ export class Workbench implements DeadLetters {
     claim(takesCone ? [target.seq, ...cone] : [target.seq])
     const targets = takesCone ? [target, ...(await journal.getMany(cone))] : [target]
     const { id, ...content } = wish.content(target)
-    const dependsOn = await decisionDependsOn(
-      { targets, cone: new Set(cone), keys: [...content.writes, ...content.references] },
-      {
-        ...this.#options,
-        standIn: (seq) => decisions.standIn(seq),
-        isSettled: (seq) => isSettled(journal.status(seq)),
-      },
-    )
+    const facts: OrderFacts = {
+      ...this.#options,
+      standIn: (seq) => decisions.standIn(seq),
+      isSettled: (seq) => isSettled(journal.status(seq)),
+    }
+    const place = { targets, cone: new Set(cone), keys: [...content.writes, ...content.references] }
+    const dependsOn = await decisionDependsOn(place, facts)
+    const followed = followedKeys(content.writes, place.cone, facts)
     const waiting = takesCone ? 0 : cone.length
-    const facts: DecisionFacts = { kind, id, on: target.id, decided: targets.length, waiting }
+    const decision: DecisionFacts = { kind, id, on: target.id, decided: targets.length, waiting }
     const { reason, actor, idempotency, answer } = options
-    const stored = answer?.(facts)
+    const stored = answer?.(decision)
     const draft: TransactionDraft = {
       id,
       ...content,
@@ -239,12 +239,12 @@ export class Workbench implements DeadLetters {
       writes: [...content.writes, ...targets.map(({ seq }) => decisionKey(seq))],
       dependsOn,
       replaces: target.id,
-      decision: decisionOf(kind, targets, reason),
+      decision: decisionOf(kind, targets, reason, followed),
       ...(idempotency && { idempotency }),
       ...(stored && { answer: stored }),
       ...(actor !== undefined && { actor }),
     }
-    return { draft, facts }
+    return { draft, facts: decision }
   }
 
   async #refuseUndecidable(target: TransactionRecord, kind: DecisionKind): Promise<void> {

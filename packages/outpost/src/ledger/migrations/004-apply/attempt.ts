@@ -6,7 +6,15 @@ export const attemptSql = `
 CREATE FUNCTION outpost.is_deterministic(p_sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
   SELECT p_sqlstate <> '42501'
-    AND (left(p_sqlstate, 2) IN ('22', '23', '42', '44', '54', '0A') OR p_sqlstate IN ('P0001', 'OP003'))
+    AND (left(p_sqlstate, 2) IN ('22', '23', '42', '44', '54', '0A') OR p_sqlstate IN ('P0001', 'OP003', 'OP004'))
+$$;
+
+CREATE FUNCTION outpost.is_of_contact(p_sqlstate text) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+  -- Codes that tell of the connection, the role or the server when the server itself raises them (N11). Out of a
+  -- transaction's own statements (a missing grant, row-level security, a trigger, a foreign server) they tell of that
+  -- transaction alone.
+  SELECT left(p_sqlstate, 2) IN ('08', '28', '3D', '3F') OR left(p_sqlstate, 4) = '57P0' OR p_sqlstate IN ('25006', '42501')
 $$;
 
 CREATE FUNCTION outpost.fence(p_site text, p_epoch uuid, p_term bigint) RETURNS boolean
@@ -54,6 +62,12 @@ BEGIN
       RETURN NULL;
     END IF;
   END LOOP;
+  IF EXISTS (SELECT FROM outpost.decided WHERE site = p_site) AND EXISTS (
+    SELECT FROM jsonb_array_elements(p_group->'x') AS t(x)
+    JOIN outpost.decided d ON d.site = p_site AND d.transaction_id = (t.x->>1)::uuid
+  ) THEN
+    RETURN NULL;
+  END IF;
   -- Immediate from the start: a transaction that needs a constraint deferred to its own end fails here and then
   -- goes alone; deferred to the end of the group, a later transaction could heal what must be rejected.
   SET CONSTRAINTS ALL IMMEDIATE;
@@ -104,6 +118,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   v_outcome jsonb := outpost.stored_outcome(p_site, p_epoch, p_mark, p_transaction);
   v_refs jsonb := p_transaction->6;
+  v_decision jsonb := p_transaction->7;
   v_run jsonb;
   v_shape integer;
   v_text text;
@@ -117,11 +132,20 @@ BEGIN
     RETURN v_outcome;
   END IF;
   FOR v_attempt IN 1..2 LOOP
+    v_shape := NULL;
     BEGIN
       v_at := clock_timestamp();
-      INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
-        VALUES ((p_transaction->>0)::bigint, to_timestamp((p_transaction->>3)::double precision / 1000), v_at, p_epoch,
-                (p_transaction->>1)::uuid, p_lineage, p_site, 'applied', decode(p_transaction->>2, 'hex'));
+      INSERT INTO outpost.ledger (
+        seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest, decision, replaces, reason, actor
+      ) VALUES ((p_transaction->>0)::bigint, to_timestamp((p_transaction->>3)::double precision / 1000), v_at, p_epoch,
+                (p_transaction->>1)::uuid, p_lineage, p_site, 'applied', decode(p_transaction->>2, 'hex'),
+                v_decision->>'kind', (v_decision->'on'->>0)::uuid, v_decision->>'reason', v_decision->>'actor');
+      IF EXISTS (SELECT FROM outpost.decided WHERE site = p_site AND transaction_id = (p_transaction->>1)::uuid) THEN
+        PERFORM outpost.refuse_decided(p_site, (p_transaction->>1)::uuid);
+      END IF;
+      IF v_decision IS NOT NULL THEN
+        PERFORM outpost.note_decision(p_site, (p_transaction->>1)::uuid, v_decision);
+      END IF;
       FOR i IN 0..jsonb_array_length(v_refs) / 2 - 1 LOOP
         v_run := p_runs->(v_refs->>(2 * i))::integer;
         v_shape := (v_run->>0)::integer;
@@ -134,7 +158,7 @@ BEGIN
       SET CONSTRAINTS ALL IMMEDIATE;
       RETURN jsonb_build_object('o', 'applied', 'at', v_at);
     EXCEPTION WHEN OTHERS THEN
-      IF NOT outpost.is_deterministic(SQLSTATE) THEN
+      IF NOT outpost.is_deterministic(SQLSTATE) AND (v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE)) THEN
         RAISE;
       END IF;
       GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_constraint = CONSTRAINT_NAME,
@@ -147,16 +171,22 @@ BEGIN
     'o', 'rejected', 'at', v_at, 'sqlstate', v_state, 'constraint', nullif(v_constraint, ''),
     'detail', nullif(left(v_detail, 1000), ''), 'message', left(v_message, 1000), 'shape', v_shape
   ));
+  IF NOT outpost.is_deterministic(v_state) THEN
+    -- Nobody may say that it never will be: no ledger row, and the others go on (P5).
+    RETURN v_outcome || '{"o": "stuck"}';
+  END IF;
   -- While attempts are paused the row itself may be on its way from another site, as much as a row that it refers to;
   -- else an update of a missing row is an error that waiting will not cure (E18).
   IF (v_state = '23503' AND (p_is_paused OR NOT p_is_last_attempt)) OR (v_state = 'OP003' AND p_is_paused) THEN
     RETURN v_outcome || '{"o": "waiting"}';
   END IF;
   INSERT INTO outpost.ledger
-    (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest, sqlstate, constraint_name, detail, message)
+    (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest, sqlstate, constraint_name, detail, message,
+     decision, replaces, reason, actor)
     VALUES ((p_transaction->>0)::bigint, to_timestamp((p_transaction->>3)::double precision / 1000), v_at, p_epoch,
             (p_transaction->>1)::uuid, p_lineage, p_site, 'rejected', decode(p_transaction->>2, 'hex'), v_state,
-            nullif(v_constraint, ''), nullif(left(v_detail, 1000), ''), left(v_message, 1000));
+            nullif(v_constraint, ''), nullif(left(v_detail, 1000), ''), left(v_message, 1000),
+            v_decision->>'kind', (v_decision->'on'->>0)::uuid, v_decision->>'reason', v_decision->>'actor');
   RETURN v_outcome;
 END $$;
 `

@@ -4,7 +4,8 @@
  * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns}], groups: [group], isRedriven, streaks}`.
  * A group: `{e: index of epoch, d: seqs outside that its transactions depend on, s: true when it must go one by one,
  * x: [[seq, id, digest, buffered at (epoch milliseconds), depends on, is last attempt, [run, row, run, row …]]],
- * r: [[index of shape, [row …]]]}`.
+ * r: [[index of shape, [row …]]]}`. A transaction that decides on dead letters ends with its decision,
+ * `{kind, on: [id of the dead letter, ids of its cone …], reason, actor}`, and stands in a group that goes one by one.
  *
  * A group is first tried set-based in one subtransaction and committed together. Any error sends its transactions
  * one by one through `apply_one`, so that poison is isolated (P5) while a healthy backlog drains at the speed of
