@@ -6,7 +6,7 @@ import { benchmarks } from './registry.ts'
 import type { Row } from './row.ts'
 import { renderTable } from './table.ts'
 
-const usage = `npm run bench -- [--only NAME]… [--json FILE] [--quick] [--strict]
+const usage = `npm run bench -- [NAME | --only NAME]… [--json FILE] [--quick] [--strict]
 
   --only NAME   run this benchmark (may be given several times, or as a list with commas)
   --json FILE   write the rows as JSON
@@ -22,7 +22,8 @@ process.exitCode = await main()
 
 /** 0 when all was measured, 1 when one failed to run (or, with `--strict`, missed its goal), 2 for wrong usage. */
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       only: { type: 'string', multiple: true },
       json: { type: 'string' },
@@ -35,7 +36,8 @@ async function main(): Promise<number> {
     process.stdout.write(usage)
     return 0
   }
-  const wanted = values.only?.flatMap((names) => names.split(','))
+  const named = [...(values.only ?? []), ...positionals].flatMap((names) => names.split(','))
+  const wanted = named.length > 0 ? named : undefined
   const unknown = wanted?.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name)) ?? []
   if (unknown.length > 0) {
     say(`There is no benchmark ${unknown.join(', ')}.\n\n${usage}`)
