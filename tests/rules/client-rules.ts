@@ -3,7 +3,7 @@ import type { Rule } from './rule.ts'
 const outpost = 'packages/outpost/src'
 const conformance = {
   file: `${outpost}/journal/lmdb/conformance.test.ts`,
-  suite: `${outpost}/journal/conformance.spec-suite.ts`,
+  suite: `${outpost}/journal/conformance/drop.spec-suite.ts`,
 }
 const openSite = `${outpost}/site/open-site.pg.test.ts`
 

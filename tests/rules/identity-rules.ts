@@ -90,7 +90,7 @@ export const identityRules: readonly Rule[] = [
         replace: '    if (journal.epochs.length === 0) await journal.openEpoch()\n    return journal',
         test: {
           file: `${outpost}/journal/lmdb/conformance.test.ts`,
-          suite: `${outpost}/journal/conformance.spec-suite.ts`,
+          suite: `${outpost}/journal/conformance/opening.spec-suite.ts`,
           title: 'N2: every opening begins a new epoch',
         },
       },
@@ -109,7 +109,7 @@ export const identityRules: readonly Rule[] = [
         replace: '',
         test: {
           file: `${outpost}/journal/lmdb/conformance.test.ts`,
-          suite: `${outpost}/journal/conformance.spec-suite.ts`,
+          suite: `${outpost}/journal/conformance/append.spec-suite.ts`,
           title: 'a record is the same after stop and open',
         },
       },
