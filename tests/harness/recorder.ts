@@ -1,5 +1,4 @@
-import { writeSync } from 'node:fs'
-import { waitFor } from '@outpost/lab'
+import { printNow, waitFor } from '@outpost/lab'
 import { openSiteWith, type Site } from 'outpost/site'
 
 import { answersEarly } from './broken-builds.ts'
@@ -13,7 +12,7 @@ const order = JSON.parse(process.argv[2] ?? '{}') as RecorderOrder
 
 /** Written without a buffer: what was printed is out before the next instruction can be a kill. */
 function print(line: RecorderLine): void {
-  writeSync(1, `${JSON.stringify(line)}\n`)
+  printNow(JSON.stringify(line))
 }
 
 async function recordStream(site: Site, name: string, from: number): Promise<void> {

@@ -34,6 +34,7 @@ export {
 } from './postgres/standby.ts'
 export { freePort, isFree } from './process/free-port.ts'
 export { livingOwner, writeOwner } from './process/owner.ts'
+export { printNow } from './process/print-now.ts'
 export { findProcess, isAlive, type ProcessEntry } from './process/process-table.ts'
 export { type WaitOptions, waitFor } from './process/wait-for.ts'
 export { findRedis, type RedisOptions, RedisServer } from './redis.ts'

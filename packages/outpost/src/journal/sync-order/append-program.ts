@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { printNow } from '@outpost/lab'
 import { systemClock } from '../../clock/clock.ts'
 import { productSettings } from '../lmdb/environment-settings.ts'
 import { openLmdbJournalWith } from '../lmdb/open.ts'
@@ -20,7 +20,7 @@ const target = next + Number(appends)
 async function append(number: number): Promise<void> {
   const size = random() < 0.05 ? 20_000 : Math.floor(random() * 400)
   const record = await journal.append(sampleDraft(number, { actor: 'x'.repeat(size) }))
-  writeSync(1, `ACK ${record.seq} ${number}\n`)
+  printNow(`ACK ${record.seq} ${number}`)
 }
 
 async function retireOldest(): Promise<void> {
@@ -29,7 +29,7 @@ async function retireOldest(): Promise<void> {
   for (const state of ['applied', 'replicated', 'retained'] as const) {
     await journal.setStatus([{ from: journal.firstSeq, to: through, status: { state } }])
   }
-  writeSync(1, `DROP ${through}\n`)
+  printNow(`DROP ${through}`)
   await journal.drop(through)
 }
 
