@@ -49,7 +49,11 @@ export const optionTable = {
     ['main', 'secondary'],
   ),
   main: database('MAIN_DB', 'main', true),
-  local: database('LOCAL_DB', "the site's replica", false),
+  local: database(
+    'LOCAL_DB',
+    "the site's replica (at the main site: a standby for reads while main is away)",
+    false,
+  ),
   redis: {
     host: textOption({
       name: 'REDIS_HOST',

@@ -21,7 +21,7 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
     journalPath,
     main: databaseOf(configuration.main),
     ...(configuration.journal === 'redis' ? { redis: redisOf(configuration.redis) } : {}),
-    ...(siteType === 'secondary' ? { local: databaseOf(configuration.local) } : {}),
+    ...(configuration.local.host === undefined ? {} : { local: databaseOf(configuration.local) }),
     ...given({
       journalMaxBytes,
       journalReserveBytes: configuration.journalReserveBytes,

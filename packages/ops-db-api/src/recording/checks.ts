@@ -98,7 +98,7 @@ export class Checks {
   /** A row that the replica lacks may be on main already (N21): only then main is asked, briefly. */
   async presenceProven(resource: Resource, id: string): Promise<Presence> {
     const presence = await this.#looks.row(resource.table, id)
-    if (presence.kind !== 'absent' || this.#site.type === 'main') return presence
+    if (presence.kind !== 'absent' || this.#site.readsMainOnly) return presence
     const found = await rowOnMain(this.#site, resource, id)
     return found === undefined ? presence : { kind: 'present', row: found.row }
   }

@@ -75,4 +75,24 @@ describeEachPostgres('N5: the main site while main is away', (version) => {
     }
     await untilDrained()
   })
+
+  it('P6, P7: reads on a standby where it has one, and does not call absent what that may lack', async () => {
+    await site.site.stop()
+    site = await sites.openMain(1_000, sites.cluster.standby)
+    const { body: first } = await start()
+    await untilDrained()
+    await sites.cluster.primary.stop('immediate')
+    await untilKnownAway()
+    const { body: second } = await start()
+    const { body } = await sites.call(site, 'GET', '/executed_obs_units?sort=start_time&limit=10')
+    const items = body.items as readonly { id: unknown }[]
+    expect(items.map(({ id }) => id)).toEqual([first.id, second.id])
+    expect(await unit(first.id)).toMatchObject({ status: 200 })
+    expect(await unit('01a1ff50-4945-725e-9a7d-c05d6760b27b')).toMatchObject({
+      status: 503,
+      body: { code: 'not_here_yet' },
+    })
+    await sites.cluster.primary.start()
+    await untilDrained()
+  })
 })

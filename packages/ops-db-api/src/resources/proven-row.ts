@@ -8,8 +8,8 @@ type FoundRow = NonNullable<Awaited<ReturnType<Site['readRow']>>>
 const mainBudgetMs = 1_000
 
 /**
- * A row by id; undefined only where its absence is proven (N21). A replica runs behind, so a secondary site asks
- * main too before it says that there is no such row. Error: `not_here_yet` when main cannot be asked.
+ * A row by id; undefined only where its absence is proven (N21). A replica runs behind, so a site that may
+ * read on one asks main too before it says that there is no such row. Error: `not_here_yet` when main cannot be asked.
  */
 export async function provenRow(
   site: Site,
@@ -18,7 +18,7 @@ export async function provenRow(
   options: ReadOptions = {},
 ): Promise<FoundRow | undefined> {
   const found = await site.readRow(resource.table, { id }, options)
-  if (found !== undefined || site.type === 'main') return found
+  if (found !== undefined || site.readsMainOnly) return found
   return rowOnMain(site, resource, id)
 }
 

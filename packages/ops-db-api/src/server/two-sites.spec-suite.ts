@@ -69,8 +69,12 @@ export class TwoSites {
     return this.#observatory
   }
 
-  async openMain(checkBudgetMs = 5_000): Promise<TestSite> {
-    this.#main = await this.#open('main', 'main', this.cluster.primary, undefined, checkBudgetMs)
+  /** With `standby` it reads on the cluster's standby while main is away. */
+  async openMain(
+    checkBudgetMs = 5_000,
+    standby?: { readonly host: string; readonly port: number },
+  ): Promise<TestSite> {
+    this.#main = await this.#open('main', 'main', this.cluster.primary, standby, checkBudgetMs)
     return this.#main
   }
 

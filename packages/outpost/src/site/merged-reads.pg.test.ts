@@ -30,6 +30,7 @@ describeEachPostgres('merged reads of tables that change', (pg) => {
       },
       main,
       replica: undefined,
+      standby: undefined,
       lineage: () => undefined,
       putBack: async () => undefined,
       // Every look finds newer definitions, up to a limit that ends the test.

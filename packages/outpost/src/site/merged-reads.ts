@@ -13,6 +13,8 @@ export interface MergedReadsOptions {
   readonly main: NodePool
   /** Undefined at the main site, which reads on main. */
   readonly replica: NodePool | undefined
+  /** Where the main site reads while main is away. */
+  readonly standby: NodePool | undefined
   /** Lineage row that a node must show, undefined before first contact with main. */
   readonly lineage: () => string | undefined
   /** Puts everything retained over the nodes again (see `PutBack`). */
@@ -38,7 +40,8 @@ type Attempt =
  * Serves a SELECT from the node that can prove it has everything taken out of the overlay (N15, N17).
  *
  * The replica is asked first, then main. A node that lacks the floor makes the retained transactions re-enter the
- * overlay, after which any node of the lineage will do. A replica off main's lineage is used only when main is
+ * overlay, after which any node of the lineage will do. The main site asks main first and its standby, if it has one,
+ * when main is away. A replica off main's lineage is used only when main is
  * away, and then with everything that the journal retains put back over it.
  */
 export class MergedReads {
@@ -118,11 +121,13 @@ export class MergedReads {
   }
 
   #candidates(only: NodeName | undefined): NodePool[] {
-    const { main, replica } = this.#options
-    if (!replica) return [main]
-    if (only) return [only === 'main' ? main : replica]
+    const { main, replica, standby } = this.#options
+    const other = replica ?? standby
+    if (!other) return [main]
+    if (only) return [only === 'main' ? main : other]
+    const [first, second] = replica ? [replica, main] : [main, other]
     // One that failed a moment ago is asked last, but it is asked: an answer late is better than none.
-    return replica.isUsable ? [replica, main] : [main, replica]
+    return first.isUsable ? [first, second] : [second, first]
   }
 
   #coverage(): Coverage {

@@ -48,19 +48,21 @@ export async function openSiteWith(options: SiteOptions, seams: SiteSeams): Prom
   await makeJournalFolder(settings.journalPath)
   await assertWritable(settings.journalPath)
   const main = poolOf('main', settings.main, settings, clock)
-  const replica = settings.local && poolOf('replica', settings.local, settings, clock)
-  const watch = settings.local
-    ? poolOf('replica', settings.local, settings, clock, 2)
-    : poolOf('main', settings.main, settings, clock, 2)
+  const local = settings.local && poolOf('replica', settings.local, settings, clock)
+  const [replica, standby] = settings.type === 'secondary' ? [local, undefined] : [undefined, local]
+  const watch =
+    replica && settings.local
+      ? poolOf('replica', settings.local, settings, clock, 2)
+      : poolOf('main', settings.main, settings, clock, 2)
   try {
-    const nodes = replica ? [replica, main] : [main]
+    const nodes = [replica, main, standby].filter((node) => node !== undefined)
     const catalog = await CatalogSource.open(settings.journalPath, settings.schemas, nodes)
     const parts = await openJournal(settings, seams, clock, catalog)
-    const site = new RunningSite({ settings, clock, catalog, main, replica, watch, ...parts, seams })
+    const site = new RunningSite({ settings, clock, catalog, main, replica, standby, watch, ...parts, seams })
     await site.start()
     return site
   } catch (error) {
-    await Promise.all([main.stop(), replica?.stop(), watch.stop()])
+    await Promise.all([main.stop(), local?.stop(), watch.stop()])
     throw error
   }
 }

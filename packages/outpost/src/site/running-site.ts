@@ -44,6 +44,7 @@ const directWriteTimeoutMs = 15_000
 export class RunningSite implements Site {
   readonly name: string
   readonly type: 'main' | 'secondary'
+  readonly readsMainOnly: boolean
   readonly deadLetters: DeadLetters
   readonly #parts: SiteParts
   readonly #engine: SiteEngine
@@ -57,6 +58,7 @@ export class RunningSite implements Site {
     this.#parts = parts
     this.name = settings.name
     this.type = settings.type
+    this.readsMainOnly = settings.type === 'main' && settings.local === undefined
     this.#engine = new SiteEngine(parts)
     this.#tokens = new SiteTokens({ secretKey: settings.secretKey, siteName: settings.name, journal })
     const standIn = (seq: Seq) => parts.decisions.standIn(seq)
@@ -232,7 +234,8 @@ export class RunningSite implements Site {
   async #stop(): Promise<void> {
     await this.#engine.stop()
     await this.#parts.journal.stop()
-    await Promise.all([this.#parts.main.stop(), this.#parts.replica?.stop(), this.#parts.watch.stop()])
+    const { main, replica, standby, watch } = this.#parts
+    await Promise.all([main.stop(), replica?.stop(), standby?.stop(), watch.stop()])
   }
 
   #receipt(appended: Appended): Receipt {

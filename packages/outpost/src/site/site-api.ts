@@ -144,6 +144,8 @@ export type SiteEvent =
 export interface Site {
   readonly name: string
   readonly type: 'main' | 'secondary'
+  /** Whether main serves every read: then what it lacks is absent. A replica may only be behind. */
+  readonly readsMainOnly: boolean
   readonly catalog: Catalog
   /** Whether main has answered the applier a moment ago, as far as is known: silence ends it within seconds. */
   readonly isMainConnected: boolean
@@ -266,7 +268,7 @@ export interface SiteOptions {
   readonly name: string
   readonly type: 'main' | 'secondary'
   readonly main: SiteDatabase
-  /** The site's replica. The main site leaves it out: it reads on main. */
+  /** The site's replica. The main site reads on main; given there, it is a standby that serves reads while main is away. */
   readonly local?: SiteDatabase
   readonly journalPath: string
   /** Signs tokens. At least 16 characters. */

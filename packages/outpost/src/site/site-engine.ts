@@ -219,13 +219,14 @@ export class SiteEngine {
   }
 
   #makeReads(): MergedReads {
-    const { settings, journal, overlay, main, replica, catalog, clock } = this.#parts
+    const { settings, journal, overlay, main, replica, standby, catalog, clock } = this.#parts
     return new MergedReads({
       siteName: settings.name,
       journal,
       overlay,
       main,
       replica,
+      standby,
       ...this.#ledgerView(),
       putBack: () => this.#putBack.all(),
       repair: new CatalogRepair(catalog, clock),

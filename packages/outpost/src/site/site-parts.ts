@@ -17,7 +17,10 @@ export interface SiteParts {
   readonly clock: Clock
   readonly catalog: CatalogSource
   readonly main: NodePool
+  /** Where a secondary site reads. */
   readonly replica: NodePool | undefined
+  /** Where the main site reads while main is away. */
+  readonly standby: NodePool | undefined
   /** Connections of its own to where the site reads: a crowd of reads must not look like a node that is away. */
   readonly watch: NodePool
   readonly journal: Journal
