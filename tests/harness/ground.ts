@@ -5,7 +5,7 @@ import type { SiteOptions } from 'outpost/site'
 import type { Account, Violation } from './checker.ts'
 import { findViolations } from './checker.ts'
 import { type MainState, readMain } from './main-state.ts'
-import { installSchema, siteRole } from './schema.ts'
+import { grantSiteOn, installSchema, siteRole } from './schema.ts'
 
 export interface GroundOptions {
   readonly main: PostgresServer
@@ -15,6 +15,8 @@ export interface GroundOptions {
   readonly replicaEndpoint?: Endpoint
   /** Over the options that make tests quick. */
   readonly site?: Partial<SiteOptions>
+  /** The site of another ground is on the same database of main. */
+  readonly beside?: Pick<Ground, 'database'>
 }
 
 /** A database of its own on shared servers, with the options of a site for it and a folder for its journal. */
@@ -34,8 +36,9 @@ export async function prepareGround(options: GroundOptions): Promise<Ground> {
   const { main, replica } = options
   grounds += 1
   const name = `site-${process.pid}-${grounds}`
-  const database = (await freshDatabase(main)).name
-  await installSchema(main, database, [name])
+  const database = options.beside?.database ?? (await freshDatabase(main)).name
+  if (options.beside) await grantSiteOn(main, database, name)
+  else await installSchema(main, database, [name])
   const folder = await makeLabFolder()
   const journalPath = join(folder, 'journal')
   await mkdir(journalPath, { recursive: true })
@@ -48,7 +51,7 @@ export async function prepareGround(options: GroundOptions): Promise<Ground> {
   const read = async (server: PostgresServer) => {
     const client = await server.connect(database)
     try {
-      return await readMain(client, name)
+      return await readMain(client, [name])
     } finally {
       await client.end()
     }

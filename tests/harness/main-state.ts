@@ -28,7 +28,7 @@ const tables = {
 } as const
 
 /** Reads all of it in one snapshot, every value as text. */
-export async function readMain(client: ClientBase, site: string): Promise<MainState> {
+export async function readMain(client: ClientBase, sites: readonly string[]): Promise<MainState> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
   try {
     const doubled: string[] = []
@@ -39,8 +39,8 @@ export async function readMain(client: ClientBase, site: string): Promise<MainSt
     const ledger = await client.query<{ row: LedgerRow }>(
       `SELECT json_build_object('epoch', epoch, 'seq', seq, 'id', transaction_id, 'outcome', outcome,
                                 'sqlstate', sqlstate, 'message', message) AS row
-       FROM outpost.ledger WHERE site = $1 ORDER BY applied_at, seq`,
-      [site],
+       FROM outpost.ledger WHERE site = ANY ($1) ORDER BY applied_at, seq`,
+      [sites],
     )
     const steps = await client.query<{ counter: string; step: string }>(
       'SELECT counter_id::text AS counter, step::text FROM effect ORDER BY ordinal',

@@ -70,3 +70,13 @@ export async function installSchema(
     await client.end()
   }
 }
+
+/** One more site on a database that has it all. */
+export async function grantSiteOn(main: PostgresServer, database: string, site: string): Promise<void> {
+  const client = await main.connect(database)
+  try {
+    await grantSite(client, { role: siteRole, site, tables: recordedTables })
+  } finally {
+    await client.end()
+  }
+}
