@@ -3,11 +3,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { findPostgres, startCluster } from '@outpost/lab'
+import { findPostgres, RedisServer, startCluster } from '@outpost/lab'
 import type { PostgresUnderTest } from '@outpost/lab/testing'
 import { runHandOver } from '../tests/harness/hand-over-run.ts'
 import { type KillStep, killSteps } from '../tests/harness/kill-points.ts'
 import { runKills } from '../tests/harness/kill-runs.ts'
+import { runSharedKills } from '../tests/harness/shared-kill-runs.ts'
 
 const { values } = parseArgs({
   options: {
@@ -77,6 +78,10 @@ const suites: readonly Suite[] = [
 
 const soaks: readonly Soak[] = [
   ...killSteps.map((step) => ({ name: `kill-${step}`, run: (pg: PostgresUnderTest) => killAt(pg, step) })),
+  ...killSteps.map((step) => ({
+    name: `redis-kill-${step}`,
+    run: (pg: PostgresUnderTest) => killSharedAt(pg, step),
+  })),
   { name: 'hand-over', run: handOver },
 ]
 
@@ -93,6 +98,30 @@ async function killAt({ binaries }: PostgresUnderTest, step: KillStep): Promise<
     progress(`${result.kills} kills, ${result.acknowledged} acknowledged, ${result.replays} answered again`)
     return [...result.violations, ...result.contradictions]
   } finally {
+    await cluster.stop()
+  }
+}
+
+/** The same of three processes that share a journal in Redis. */
+async function killSharedAt({ binaries }: PostgresUnderTest, step: KillStep): Promise<readonly unknown[]> {
+  const cluster = await startCluster({ binaries })
+  const redis = await RedisServer.start()
+  try {
+    const onProgress = (done: number) => {
+      if (done % 30 === 0) progress(`${done} of ${kills} kills`)
+    }
+    const result = await runSharedKills({
+      cluster,
+      redis,
+      step,
+      runs: Math.ceil(kills / 3),
+      seed,
+      onProgress,
+    })
+    progress(`${result.kills} kills, ${result.acknowledged} acknowledged, ${result.replays} answered again`)
+    return [...result.violations, ...result.contradictions]
+  } finally {
+    await redis.destroy()
     await cluster.stop()
   }
 }

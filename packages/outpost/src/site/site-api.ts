@@ -262,6 +262,8 @@ export interface SiteRedis {
   readonly database?: number
   readonly user?: string
   readonly password?: string
+  /** How long the process that drains may say nothing before another takes over. Default 5,000. */
+  readonly leadMs?: number
 }
 
 export interface SiteOptions {

@@ -77,7 +77,13 @@ export class SiteEngine {
     this.facts = new SiteFacts(clock, parts.settings.idleIntervalMs)
     this.waiters = new StateWaiters((seq) => journal.status(seq))
     this.#lineage = new KnownLineage(journal)
-    this.#news = new StatusNews({ journal, clock, events: this.events, waiters: this.waiters })
+    this.#news = new StatusNews({
+      journal,
+      clock,
+      events: this.events,
+      waiters: this.waiters,
+      onAlarm: (alarm) => this.#alarm(alarm),
+    })
     this.effects = this.#makeEffects()
     this.#applier = this.#makeApplier()
     this.deadLetters = new DecidedLetters({
@@ -133,6 +139,7 @@ export class SiteEngine {
       this.effects?.stop(),
       this.#mainLook.stop(),
     ])
+    await this.#news.stop()
   }
 
   /** What drains the journal while this process leads; a new one each time it comes to lead. */

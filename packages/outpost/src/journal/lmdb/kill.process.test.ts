@@ -22,7 +22,7 @@ describe(`kill -9, seed ${seed}`, () => {
     for (let run = 0; run < runs; run += 1) {
       const killAfter = 1 + Math.floor(random() * 400)
       const args = [
-        ...programArguments('append-program.ts'),
+        ...programArguments('append-program.spec-suite.ts'),
         join(folder, 'journal'),
         String(seed + run),
         '100000',

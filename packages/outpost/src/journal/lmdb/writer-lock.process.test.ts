@@ -30,7 +30,7 @@ describe('one writer', () => {
   })
 
   it('takes over from a writer that was killed', async () => {
-    const args = [...programArguments('append-program.ts'), path, '1', '100000']
+    const args = [...programArguments('append-program.spec-suite.ts'), path, '1', '100000']
     await runProgram(process.execPath, args, (output, kill) => output.includes('ACK 5 ') && kill())
     const journal = await openLmdbJournal({ path, clock: systemClock })
     expect(journal.lastSeq).toBeGreaterThanOrEqual(5)
@@ -38,7 +38,7 @@ describe('one writer', () => {
   })
 
   it('lets exactly one of several that start at once take over', async () => {
-    const args = [...programArguments('append-program.ts'), path, '1', '100000']
+    const args = [...programArguments('append-program.spec-suite.ts'), path, '1', '100000']
     await runProgram(process.execPath, args, (output, kill) => output.includes('ACK 5 ') && kill())
     const outputs: string[] = []
     const kills: (() => void)[] = []

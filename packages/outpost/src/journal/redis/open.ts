@@ -23,6 +23,8 @@ export interface RedisJournalOptions extends RedisPlace {
   readonly random?: () => Epoch
   /** An append that Redis does not answer for so long fails with `journal_unavailable`. Default 5,000. */
   readonly patienceMs?: number
+  /** How long a process that drains and says nothing keeps others from it. Default 5,000. */
+  readonly leadMs?: number
   /** Called while it opens with every record that is still pending, in order and in chunks. */
   readonly onRecovered?: (records: readonly TransactionRecord[]) => void
 }
@@ -62,8 +64,14 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Jo
   })
   try {
     await view.open()
-    const { patienceMs = 5_000, maxBytes = Number.POSITIVE_INFINITY, reserveBytes = 0 } = options
-    journal = new RedisJournal(view, { site, clock, author, maxBytes, reserveBytes, patienceMs, makeEpoch })
+    const {
+      patienceMs = 5_000,
+      leadMs = 5_000,
+      maxBytes = Number.POSITIVE_INFINITY,
+      reserveBytes = 0,
+    } = options
+    const limits = { maxBytes, reserveBytes, patienceMs, leadMs }
+    journal = new RedisJournal(view, { site, clock, author, makeEpoch, ...limits })
     await recover(journal, view, options.onRecovered)
     await journal.start()
     return journal

@@ -29,8 +29,6 @@ const longestTail = 2_000
 const foldEvery = 500
 /** Changes kept beyond those folded, for processes that are a little behind. */
 const keptChanges = 2_000
-/** How long a leader that says nothing keeps the lead. */
-const leadMs = 5_000
 
 type DurableListener = (records: readonly TransactionRecord[]) => void
 type ChangeListener = (changes: readonly StatusChange[]) => void | Promise<void>
@@ -43,6 +41,8 @@ export interface RedisJournalParts {
   /** The last part of {@link maxBytes}, which only critical appends may use. */
   readonly reserveBytes: number
   readonly patienceMs: number
+  /** How long a leader that says nothing keeps the lead. */
+  readonly leadMs: number
   readonly makeEpoch: () => Epoch
 }
 
@@ -65,7 +65,7 @@ export class RedisJournal extends RedisReader implements Journal {
   constructor(view: SharedView, parts: RedisJournalParts) {
     super({ site: parts.site, view, nowMs: () => parts.clock.nowMs() })
     this.#parts = parts
-    const { clock, patienceMs } = parts
+    const { clock, patienceMs, leadMs } = parts
     const isUpWithin = (ms: number) => view.link.isUpWithin(ms)
     this.#queue = new AppendQueue({
       clock,
@@ -283,13 +283,13 @@ export class RedisJournal extends RedisReader implements Journal {
   }
 
   async #takeLead(): Promise<number | undefined> {
-    const reply = await this.view.run(takeLead, [this.#parts.author, String(leadMs)])
+    const reply = await this.view.run(takeLead, [this.#parts.author, String(this.#parts.leadMs)])
     return reply[0] === 'held' ? undefined : Number(reply[0])
   }
 
   /** A script that only the leader may run; answers what follows the term. Errors: `not_leading`. */
   async #runLeading(script: Script, args: readonly string[]): Promise<readonly Reply[]> {
-    const reply = await this.view.run(script, [this.#parts.author, String(leadMs), ...args])
+    const reply = await this.view.run(script, [this.#parts.author, String(this.#parts.leadMs), ...args])
     const isHeld = reply[0] === 'held'
     this.#lead.note(isHeld ? undefined : Number(reply[0]))
     if (isHeld) throw notLeading()

@@ -23,7 +23,7 @@ describe.skipIf(mustSkip)(`order of writes and syncs, seed ${seed}`, () => {
     const trace = join(folder, `${name}.trace`)
     const strace = ['-f', '-y', '-xx', '-s', '1000000', '-e', `trace=${tracedCalls.join(',')}`, '-o', trace]
     const program = [
-      ...programArguments('append-program.ts'),
+      ...programArguments('append-program.spec-suite.ts'),
       join(folder, name),
       String(seed),
       '400',

@@ -6,7 +6,7 @@ import { sampleDraft } from '../sample-draft.spec-suite.ts'
 import { mulberry32 } from './seeded-random.ts'
 
 /**
- * The program under observation: `append-program.ts <folder> <seed> <appends> [unsynced]`. It appends in changing
+ * The program under observation: `append-program.spec-suite.ts <folder> <seed> <appends> [unsynced]`. It appends in changing
  * numbers at once, sets statuses and drops, and writes `ACK <seq> <number>` the moment an append resolves and
  * `DROP <seq>` before it drops.
  */
