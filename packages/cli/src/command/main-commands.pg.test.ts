@@ -1,5 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { runRecorded } from './recorded-run.spec-suite.ts'
 
 describeEachPostgres('commands on main', (pg) => {
@@ -144,6 +146,32 @@ describeEachPostgres('commands on main', (pg) => {
     const refused = await outpost(['migrate', '--json'], { MAIN_DB_NAME: 'no_such_database' })
     expect(refused.code).toBe(2)
     expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'config_invalid', exit_code: 2 })
+  })
+
+  it('tells a main that asks for a password from one that is away', async () => {
+    const path = join(server().dataDirectory, 'pg_hba.conf')
+    const rules = readFileSync(path, 'utf8')
+    await server().query("CREATE ROLE guarded LOGIN PASSWORD 'secret'")
+    writeFileSync(path, `host all guarded 127.0.0.1/32 scram-sha-256\n${rules}`)
+    await server().query('SELECT pg_reload_conf()')
+    try {
+      await vi.waitFor(async () => {
+        expect(await outpost(['migrate', '--dry-run'], { MAIN_DB_USER: 'guarded' })).toMatchObject({
+          code: 2,
+          stderr: expect.stringMatching(
+            /^error: Main refuses the connection .*: it asks for a password, and MAIN_DB_PASSWORD has none\.\nhint: .*MAIN_DB_PASSWORD/m,
+          ),
+        })
+      })
+      const wrong = await outpost(['migrate'], { MAIN_DB_USER: 'guarded', MAIN_DB_PASSWORD: 'wrong' })
+      expect(wrong).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('password authentication failed'),
+      })
+    } finally {
+      writeFileSync(path, rules)
+      await server().query('SELECT pg_reload_conf()')
+    }
   })
 
   it('reports a setting that is missing', async () => {

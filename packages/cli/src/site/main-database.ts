@@ -64,12 +64,17 @@ function clientConfig({ host, port, user, password, database, ssl }: SiteDatabas
 }
 
 /** A server that refuses us is configured wrongly; one that does not answer is away. */
-function connectionError({ host, port, user, database }: SiteDatabase, cause: unknown): OutpostError {
-  const place = `${user}@${host}:${port}/${database}`
-  const reason =
+function connectionError(main: SiteDatabase, cause: unknown): OutpostError {
+  const place = `${main.user}@${main.host}:${main.port}/${main.database}`
+  const said =
     cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause)
-  const isRefusal = cause instanceof DatabaseError && /^(28|3D)/.test(cause.code ?? '')
-  if (isRefusal) {
+  // The driver fails by itself, without a word of the server, where it has no password to answer with.
+  const isHandshake = said.startsWith('SASL: ')
+  const reason =
+    isHandshake && main.password === undefined
+      ? 'it asks for a password, and MAIN_DB_PASSWORD has none'
+      : said
+  if (isHandshake || (cause instanceof DatabaseError && /^(28|3D)/.test(cause.code ?? ''))) {
     return new OutpostError('config_invalid', `Main refuses the connection ${place}: ${reason}.`, {
       hint: 'Check MAIN_DB_USER, MAIN_DB_PASSWORD and MAIN_DB_NAME, and MAIN_DB_SSLMODE where main takes only encrypted connections.',
       cause,
