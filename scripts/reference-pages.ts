@@ -86,11 +86,12 @@ function configurationPage(): string {
   const rows = allOptions().map((option) => [
     `\`${option.name}\``,
     option.description,
+    option.form,
     option.fallback === undefined ? (option.isRequired ? 'required' : '') : `\`${option.fallback}\``,
   ])
   return page('Configuration', [
     'The environment wins over `.env`, which wins over `outpost.yaml`. Everything is checked at start, and every problem is reported at once.',
-    table(['variable', 'meaning', 'default'], rows),
+    table(['variable', 'meaning', 'value', 'default'], rows),
   ])
 }
 

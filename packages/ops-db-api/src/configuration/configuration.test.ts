@@ -38,6 +38,12 @@ describe('loadConfiguration', () => {
     expect(Object.isFrozen(configuration) && Object.isFrozen(configuration.main)).toBe(true)
   })
 
+  it('describes what is missing in its own words', () => {
+    expect(problemsOf({ env: { ...least, SECRET_KEY: '' } })).toEqual([
+      'SECRET_KEY is missing (Signs Outpost-Tokens; the same at all sites. Has no default)',
+    ])
+  })
+
   it('lets the environment win over .env, and that over outpost.yaml', () => {
     const yaml = { port: 1, host: 'yaml', site_name: 'yaml' }
     const configuration = loadConfiguration({

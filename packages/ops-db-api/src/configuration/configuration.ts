@@ -82,7 +82,7 @@ function readGroup(
 function readOption(option: Option<unknown>, given: string | undefined, problems: string[]): unknown {
   const text = given ?? option.fallback
   if (text === undefined) {
-    if (option.isRequired) problems.push(`${option.name} is missing (${option.description.toLowerCase()})`)
+    if (option.isRequired) problems.push(`${option.name} is missing (${option.description})`)
     return undefined
   }
   const parsed = option.parse(text)
