@@ -64,6 +64,13 @@ describe('patchOperations', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   })
 
+  it('names a place that is not there as the step names it', () => {
+    expect(() => patched({ op: 'replace', path: '/0/row/nothing', value: 1 })).toThrow(
+      'Step 0 of the patch cannot be done: there is no /0/row/nothing',
+    )
+    expect(() => patched({ op: 'move', from: '/7', path: '/0' })).toThrow('there is no /7')
+  })
+
   it('checks what comes of it as a fresh write', () => {
     const errors = (step: Record<string, unknown>) => {
       try {

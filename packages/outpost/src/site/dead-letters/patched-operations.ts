@@ -5,6 +5,8 @@ import type { Operation } from '../../transaction/operation.ts'
 import type { PatchOperation } from './dead-letters-api.ts'
 
 const maximumSteps = 1_000
+/** Where the operations lie in the document that is patched: below a root, so that a patch may replace the whole list. */
+const root = '/operations'
 const verbs: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test'])
 /** Names that lead out of the document, into what all objects share. */
 const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
@@ -23,10 +25,9 @@ export function patchOperations(
   builder: TransactionBuilder,
 ): void {
   const document: { operations: unknown } = { operations: structuredClone(operations) }
-  // Below a root of its own, so that a patch may replace the whole list.
   const failures = applyPatch(document, checkedSteps(patch))
   const at = failures.findIndex((failure) => failure !== null)
-  if (at >= 0) throw patchInvalid(`Step ${at} of the patch cannot be done: ${failures[at]!.message}`)
+  if (at >= 0) throw patchInvalid(`Step ${at} of the patch cannot be done: ${whyNot(failures[at]!)}`)
   if (!Array.isArray(document.operations)) throw patchInvalid('The patch leaves no list of operations.')
   for (const [index, operation] of document.operations.entries()) write(builder, operation, index)
 }
@@ -48,6 +49,12 @@ function checkedSteps(patch: readonly PatchOperation[]): JsonPatchOperation[] {
   })
 }
 
+/** A place that is not there is named as the step names it, without the root of our own. */
+function whyNot(failure: Error): string {
+  const path = failure.name === 'MissingError' && 'path' in failure ? String(failure.path) : undefined
+  return path === undefined ? failure.message : `there is no ${path.slice(root.length)}`
+}
+
 /** Such a member would become the prototype of the copy that the patch makes. */
 function setsPrototype(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
@@ -59,7 +66,7 @@ function pointer(path: unknown, index: number): string {
     throw patchInvalid(`Step ${index} names no place: a JSON pointer such as /0/row/name.`)
   const names = path.split('/').map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'))
   if (names.some((name) => forbidden.has(name))) throw patchInvalid(`Step ${index} names a forbidden place.`)
-  return `/operations${path}`
+  return `${root}${path}`
 }
 
 function write(builder: TransactionBuilder, operation: unknown, index: number): void {
