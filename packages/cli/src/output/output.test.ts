@@ -77,6 +77,14 @@ describe('renderTransactions', () => {
     expect(text).toContain('23505 duplicate key (unit_key)')
     expect(text).toContain('waits for 7, 9')
   })
+
+  it('P5: does not say that one waits which was thrown away with what it waited for', () => {
+    const at = '2026-01-02T03:04:06.000Z'
+    const by = { transaction_id: '0193-b', kind: 'discard', actor: 'boss', reason: null, at } as const
+    const thrown = { ...transaction, state: 'discarded', parked_by: [9], decided_by: by }
+    expect(renderTransactions({ items: [thrown], next_after: null })).not.toContain('waits')
+    expect(renderTransaction(thrown)).toMatch(/^decided +discard by boss/m)
+  })
 })
 
 describe('renderTransaction', () => {

@@ -152,8 +152,9 @@ function timesOf(count: number): string {
   return count === 1 ? 'once' : `${count} times`
 }
 
-function describeReason({ rejection, parked_by: parkedBy }: TransactionDocument): string {
-  if (parkedBy !== null && parkedBy !== 'stuck') return `waits for ${parkedBy.join(', ')}`
+function describeReason({ state, rejection, parked_by: parkedBy }: TransactionDocument): string {
+  if (parkedBy !== null && parkedBy !== 'stuck')
+    return state === 'parked' ? `waits for ${parkedBy.join(', ')}` : ''
   const constraint = rejection?.constraint ? ` (${rejection.constraint})` : ''
   const reason = `${rejection?.sqlstate ?? ''} ${rejection?.message ?? ''}${constraint}`.trim()
   if (parkedBy === null) return reason
