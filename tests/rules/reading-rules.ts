@@ -207,7 +207,7 @@ export const readingRules: readonly Rule[] = [
       {
         ensures: 'a replica alone proves no absence',
         file: `${service}/resources/proven-row.ts`,
-        find: `if (found !== undefined || site.type === 'main') return found`,
+        find: `if (found !== undefined || site.readsMainOnly) return found`,
         replace: 'return found',
         test: {
           file: `${service}/server/service.pg.test.ts`,
