@@ -98,6 +98,16 @@ export const forgettingRules: readonly Rule[] = [
         },
       },
       {
+        ensures: 'what was pruned is confirmed like what is there',
+        file: `${outpost}/applier/replica-look.ts`,
+        find: 'AND e.dropped_through >= $4',
+        replace: 'AND e.dropped_through >= $4 AND false',
+        test: {
+          file: `${outpost}/site/site-rules.pg.test.ts`,
+          title: 'N14: what a restored copy of the journal has pending',
+        },
+      },
+      {
         ensures: 'main keeps what the site still has',
         file: `${outpost}/ledger/migrations/001-ledger.ts`,
         find: `

@@ -6,7 +6,13 @@ import { compareLsn, parseLsn } from '../position/lsn.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import { backoffMs } from './backoff.ts'
 import { noteReplicaUnder } from './carried-over.ts'
-import { type ConfirmedIsland, lookAtReplica, type ReplicaLook, type ReplicaQuery } from './replica-look.ts'
+import {
+  type ConfirmedIsland,
+  isShownBy,
+  lookAtReplica,
+  type ReplicaLook,
+  type ReplicaQuery,
+} from './replica-look.ts'
 import { seqRanges } from './seq-ranges.ts'
 
 export interface ConfirmerOptions {
@@ -189,12 +195,8 @@ export class Confirmer {
     if (islands.length === 0) return []
     const { journal } = this.#options
     return seqs.filter((seq) => {
-      const epoch = ledgerEpochOf(journal, seq)
       const { lineage } = journal.status(seq)
-      return islands.some(
-        (island) =>
-          island.epoch === epoch && island.lineage === lineage && seq >= island.from && seq <= island.to,
-      )
+      return isShownBy(islands, { epoch: ledgerEpochOf(journal, seq), seq, lineage })
     })
   }
 

@@ -3,7 +3,8 @@ import type { Epoch, Seq } from '../transaction/transaction.ts'
 /** Consecutive applied ledger rows of one epoch and lineage, as one node shows them. */
 export interface ConfirmedIsland {
   readonly epoch: Epoch
-  readonly lineage: string
+  /** Null for what was pruned: it counts as present (N14), under whichever lineage it was applied. */
+  readonly lineage: string | null
   readonly from: Seq
   readonly to: Seq
 }
@@ -34,7 +35,24 @@ SELECT EXISTS (SELECT FROM outpost.lineage WHERE id = $1) AS has_lineage,
             FROM outpost.ledger l
             WHERE l.site = $2 AND l.epoch = ANY ($3::uuid[]) AND l.seq BETWEEN $4 AND $5 AND l.outcome = 'applied'
           ) g GROUP BY g.epoch, g.lineage, g.island
+          UNION ALL
+          SELECT e.epoch, NULL, 1, e.dropped_through FROM outpost.epoch e
+          WHERE e.site = $2 AND e.epoch = ANY ($3::uuid[]) AND e.dropped_through >= $4
         ) i) AS islands`
+
+/** Pure: the node shows the ledger row of this transaction, or that it had it; any lineage will do where none is known. */
+export function isShownBy(
+  islands: readonly ConfirmedIsland[],
+  place: { readonly epoch: Epoch; readonly seq: Seq; readonly lineage: string | undefined },
+  isAnyLineage = false,
+): boolean {
+  const { epoch, seq, lineage } = place
+  const isSameLineage = (island: ConfirmedIsland) =>
+    island.lineage === null || island.lineage === lineage || isAnyLineage
+  return islands.some(
+    (island) => island.epoch === epoch && seq >= island.from && seq <= island.to && isSameLineage(island),
+  )
+}
 
 export async function lookAtReplica(
   query: ReplicaQuery,

@@ -1,4 +1,4 @@
-import { lookAtReplica, type ReplicaLook, type ReplicaQuery } from '../applier/replica-look.ts'
+import { isShownBy, lookAtReplica, type ReplicaLook, type ReplicaQuery } from '../applier/replica-look.ts'
 import type { Journal } from '../journal/journal.ts'
 import { ledgerEpochOf } from '../journal/ledger-epoch.ts'
 import type { Overlay } from '../overlay/overlay.ts'
@@ -117,13 +117,11 @@ export class PutBack {
     const status = journal.status(seq)
     // The journal drops only what every node that matters has.
     if (status.state === 'gone') return true
-    const epoch = ledgerEpochOf(journal, seq)
-    return look.islands.some(
-      (island) =>
-        island.epoch === epoch &&
-        (status.lineage === undefined || island.lineage === status.lineage) &&
-        seq >= island.from &&
-        seq <= island.to,
+    const { lineage } = status
+    return isShownBy(
+      look.islands,
+      { epoch: ledgerEpochOf(journal, seq), seq, lineage },
+      lineage === undefined,
     )
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, type Link, startLink, untilCaughtUp } from '@outpost/lab'
@@ -110,6 +110,34 @@ describeEachPostgres('a site between nodes that differ', (pg) => {
     await open()
     expect(await site.read('SELECT name FROM unit')).toMatchObject(servedWithoutPuttingBack)
     expect(await names()).toEqual(['first', 'second', 'third'])
+  })
+
+  it('N14: what a restored copy of the journal has pending, and main has pruned, is confirmed and leaves the overlay', async () => {
+    toMain.cut()
+    const old = await record('old')
+    await site.stop()
+    const copy = `${folder}-copy`
+    await cp(folder, copy, { recursive: true })
+    await open()
+    toMain.restore()
+    await waitFor(
+      async () => (await site.transactionById(old.transactionId))?.status.state === 'replicated',
+      {
+        what: 'the transaction on the replica',
+      },
+    )
+    await site.stop()
+    await rm(folder, { recursive: true })
+    folder = copy
+    // As `outpost.prune` does when the site has dropped both.
+    await cluster.primary.query('UPDATE outpost.epoch SET dropped_through = 2 WHERE dropped_through < 2')
+    await cluster.primary.query('DELETE FROM outpost.ledger')
+    await cluster.primary.query(`UPDATE unit SET name = 'new' WHERE id = $1`, [old.id])
+    await open()
+    const isConfirmed = async () =>
+      ['replicated', 'retained'].includes((await site.transactionById(old.transactionId))!.status.state)
+    await waitFor(isConfirmed, { what: 'its confirmation' })
+    expect(await names()).toEqual(['first', 'new'])
   })
 
   it('N17: what one replica had shown is not missed on another that lags', async () => {
