@@ -111,6 +111,16 @@ export const drainingRules: readonly Rule[] = [
           title: 'N9: finds exactly the last writers',
         },
       },
+      {
+        ensures: 'what main has lost and then refuses holds back what is recorded behind it',
+        file: `${outpost}/site/site-engine.ts`,
+        find: 'this.#parts.dependencies.putBack(records)',
+        replace: 'void records',
+        test: {
+          file: `${outpost}/site/lost-and-refused.pg.test.ts`,
+          title: 'P4, N9: holds back what is recorded on its row afterwards',
+        },
+      },
     ],
   },
   {

@@ -1,12 +1,12 @@
 import type { Journal, StatusChange } from '../journal/journal.ts'
-import type { Overlay } from '../overlay/overlay.ts'
 import type { TransactionState } from '../transaction/state.ts'
-import type { Seq } from '../transaction/transaction.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import { inCommitOrder } from './confirmed-order.ts'
 
 export interface FoldedStatusesOptions {
   readonly journal: Journal
-  readonly overlay: Pick<Overlay, 'putBack'>
+  /** Main has lost them, and they are sent again. */
+  readonly onLost: (records: readonly TransactionRecord[]) => void
   /** Read on the replica by the process that leads: they leave the overlay, late as ever (E10). */
   readonly onConfirmed: (seqs: readonly Seq[]) => void
   readonly onStatus: (changes: readonly StatusChange[]) => void
@@ -40,9 +40,9 @@ export class FoldedStatuses {
 
   /** Newest first: at every moment the overlay then holds all that is newer than its floor. */
   async #putBack(seqs: readonly Seq[]): Promise<void> {
-    const { journal, overlay } = this.#options
+    const { journal, onLost } = this.#options
     for (let end = seqs.length; end > 0; end -= chunkSize) {
-      overlay.putBack(await journal.getMany(seqs.slice(Math.max(0, end - chunkSize), end)))
+      onLost(await journal.getMany(seqs.slice(Math.max(0, end - chunkSize), end)))
     }
   }
 }

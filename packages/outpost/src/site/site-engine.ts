@@ -5,6 +5,7 @@ import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
 import { EffectRunner } from '../effects/effect-runner.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
+import type { TransactionRecord } from '../transaction/transaction.ts'
 import { CatalogRepair } from './catalog-repair.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
 import { DecidedLetters } from './dead-letters/decided-letters.ts'
@@ -184,7 +185,7 @@ export class SiteEngine {
   }
 
   #makeApplier(): Applier {
-    const { overlay, main, sent } = this.#parts
+    const { main, sent } = this.#parts
     return siteApplier(this.#parts, {
       onSend: (newest) => sent.note(newest),
       onStatus: (changes) => {
@@ -193,7 +194,7 @@ export class SiteEngine {
         this.#confirmer.wake()
         this.effects?.wake()
       },
-      onRedrive: (records) => overlay.putBack(records),
+      onRedrive: (records) => this.#putInLine(records),
       onLineage: (news) => this.#lineageSeen(news),
       onLink: (state, reason) => {
         this.facts.linkChanged(state, reason)
@@ -298,10 +299,10 @@ export class SiteEngine {
   }
 
   #makeFolded(): FoldedStatuses {
-    const { journal, overlay } = this.#parts
+    const { journal } = this.#parts
     return new FoldedStatuses({
       journal,
-      overlay,
+      onLost: (records) => this.#putInLine(records),
       onConfirmed: (seqs) => this.#putBack.confirmed(seqs),
       onStatus: (changes) => {
         this.deadLetters.noteChanged(changes)
@@ -332,6 +333,12 @@ export class SiteEngine {
       lineage: () => this.#lineage.current?.id,
       query: (sql: string, values: readonly unknown[]) => this.askReplica(sql, values),
     }
+  }
+
+  /** Main has lost these: reads show them again (P8), and what touches the same rows waits for them again (N9). */
+  #putInLine(records: readonly TransactionRecord[]): void {
+    this.#parts.overlay.putBack(records)
+    this.#parts.dependencies.putBack(records)
   }
 
   async #lineageSeen(news: LineageNews): Promise<void> {

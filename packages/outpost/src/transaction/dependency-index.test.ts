@@ -81,4 +81,23 @@ describe('the dependency index', () => {
     index.add({ seq: 3, writes: ['pk|t|1', 'pk|t|2'], decision })
     expect([index.lastWriter('pk|t|1'), index.lastWriter('pk|t|2')]).toEqual([2, 3])
   })
+
+  it('N9: what main has lost is depended on again after it was forgotten, until that is settled', () => {
+    const index = new DependencyIndex()
+    const [elder, lost] = [
+      { seq: 1, writes: ['pk|t|1', 'pk|t|2'] },
+      { seq: 2, writes: ['pk|t|1'] },
+    ]
+    const lastWriters = () => ['pk|t|1', 'pk|t|2', 'pk|t|3'].map((key) => index.lastWriter(key))
+    for (const record of [elder, lost]) index.add(record)
+    index.forgetThrough(2)
+    index.putBack([lost, elder])
+    index.add({ seq: 3, writes: ['pk|t|3'] })
+    expect(lastWriters()).toEqual([2, 1, 3])
+    index.forgetThrough(0)
+    index.add({ seq: 4, writes: ['pk|t|2'] })
+    expect(lastWriters()).toEqual([2, 4, 3])
+    index.forgetThrough(3)
+    expect(lastWriters()).toEqual([undefined, 4, undefined])
+  })
 })

@@ -28,6 +28,9 @@ export class DependencyIndex {
   #base: Seq | undefined
   #used = 0
   #forgottenThrough: Seq = 0
+  /** Writers that were forgotten and are unsettled again, by key, and the newest of them. */
+  readonly #returned = new Map<string, Seq>()
+  #returnedThrough: Seq = 0
   readonly #hash = new Uint32Array(2)
 
   /** Slots in use, among them some that {@link forgetThrough} has emptied but not yet given back. */
@@ -46,12 +49,24 @@ export class DependencyIndex {
     for (const key of writes) if (!decision?.followed?.includes(key)) this.#put(key, seq)
   }
 
+  /** Main has lost these and may refuse them now: what touches their keys depends on them again. */
+  putBack(records: readonly Pick<TransactionRecord, 'seq' | 'writes' | 'decision'>[]): void {
+    for (const { seq, writes, decision } of records) {
+      if (seq > this.#forgottenThrough) continue
+      this.#returnedThrough = Math.max(this.#returnedThrough, seq)
+      for (const key of writes) {
+        if (decision?.followed?.includes(key)) continue
+        this.#returned.set(key, Math.max(seq, this.#returned.get(key) ?? 0))
+      }
+    }
+  }
+
   /** The newest writer of this key that is not forgotten. */
   lastWriter(key: string): Seq | undefined {
     hash64(key, this.#hash)
     const distance = this.#distances[this.#find(this.#hash[0]!, this.#hash[1]!)]!
     const seq = (this.#base ?? 0) + distance
-    return distance !== 0 && seq > this.#forgottenThrough ? seq : undefined
+    return distance !== 0 && seq > this.#forgottenThrough ? seq : this.#returned.get(key)
   }
 
   /** The last writers of everything that the draft writes or refers to: ascending, each once, settled ones left out. */
@@ -72,6 +87,7 @@ export class DependencyIndex {
   /** Forgets all writers up to and including `seq`: they are settled. The room is given back when the table is next rebuilt. */
   forgetThrough(seq: Seq): void {
     this.#forgottenThrough = Math.max(this.#forgottenThrough, seq)
+    if (seq >= this.#returnedThrough) this.#returned.clear()
   }
 
   #put(key: string, seq: Seq): void {

@@ -8,7 +8,7 @@ const fewEdges = 1024
 /**
  * Who waits for whom: blocker → those that name it, so that a cone is found without reading the journal (N9).
  *
- * Invariant: holds every dependence on a transaction after the forgotten ones. An edge takes 12 bytes in typed arrays,
+ * Invariant: holds every dependence on a transaction that is not settled. An edge takes 12 bytes in typed arrays,
  * a blocker 4 more, so a million take 16 MB.
  */
 export class ConeIndex {
@@ -21,6 +21,8 @@ export class ConeIndex {
   #count = 0
   #lookAgainAt = fewEdges
   #forgottenThrough: Seq = 0
+  /** Waiters of blockers that were forgotten and that main has lost since: few, because only what is parked is noted. */
+  readonly #late = new Map<Seq, Set<Seq>>()
 
   /** Edges held, among them some of forgotten blockers. */
   get size(): number {
@@ -34,7 +36,10 @@ export class ConeIndex {
 
   /** `waiter` waits for `blocker`, whatever its record says. */
   note(blocker: Seq, waiter: Seq): void {
-    if (blocker <= this.#forgottenThrough) return
+    if (blocker <= this.#forgottenThrough) {
+      this.#noteLate(blocker, waiter)
+      return
+    }
     if (this.#count >= this.#lookAgainAt) this.#giveBack()
     if (this.#count === 0) this.#base = this.#forgottenThrough
     const edge = this.#count++
@@ -47,6 +52,7 @@ export class ConeIndex {
 
   /** Those that wait for this one directly, in no order and possibly with repeats. */
   *waitersOf(blocker: Seq): Generator<Seq> {
+    yield* this.#late.get(blocker) ?? []
     if (blocker <= this.#forgottenThrough) return
     for (let edge = this.#heads.get(blocker); edge >= 0; edge = this.#next.get(edge))
       yield this.#base + this.#waiters.get(edge)
@@ -55,6 +61,11 @@ export class ConeIndex {
   /** Nobody waits any more for anything up to here. The room is given back when as many edges again have come. */
   forgetThrough(seq: Seq): void {
     this.#forgottenThrough = Math.max(this.#forgottenThrough, seq)
+    for (const blocker of this.#late.keys()) if (blocker <= seq) this.#late.delete(blocker)
+  }
+
+  #noteLate(blocker: Seq, waiter: Seq): void {
+    this.#late.set(blocker, (this.#late.get(blocker) ?? new Set()).add(waiter))
   }
 
   /** Drops the edges of forgotten blockers, where they are the larger part. */
