@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg'
+import { sessionSettings } from '../postgres/session-settings.ts'
 import { refuseUnsafeRole } from './site-role.ts'
 
 export interface SiteGrant {
@@ -14,8 +15,9 @@ const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
 /**
  * Registers a site on main and gives its role the least that it needs: its own ledger, epoch and heartbeat rows
  * (row-level security compares `outpost.site.role_name`) and the named tables. Run by the owner of the schema;
- * repeating it is safe. The role also gets time-outs that notice a client that is gone (N8), and no JIT, which takes
- * seconds to compile a large merged read. Error: `role_unsafe`.
+ * repeating it is safe. The role also gets time-outs that notice a client that is gone (N8), no JIT, which takes
+ * seconds to compile a large merged read, and the forms in which a site reads values, so that they hold behind a pooler
+ * too. Error: `role_unsafe`.
  *
  * @example
  * await grantSite(client, { role: 'observatory', site: 'observatory', tables: ['public.raw_data_file'] })
@@ -42,6 +44,8 @@ export async function grantSite(client: ClientBase, grant: SiteGrant): Promise<v
       ALTER ROLE ${role} SET tcp_user_timeout = '30s';
       ALTER ROLE ${role} SET client_connection_check_interval = '5s';
       ALTER ROLE ${role} SET jit = off`)
+    for (const [name, value] of sessionSettings)
+      await client.query(`ALTER ROLE ${role} SET ${name} = '${value}'`)
     for (const table of grant.tables) await grantTable(client, table, role)
     await client.query('COMMIT')
   } catch (error) {

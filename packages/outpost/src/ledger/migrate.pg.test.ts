@@ -144,6 +144,10 @@ describeEachPostgres('migrate', (version) => {
       'tcp_user_timeout=30s',
       'client_connection_check_interval=5s',
       'jit=off',
+      'DateStyle=ISO, MDY',
+      'IntervalStyle=postgres',
+      'extra_float_digits=1',
+      'default_transaction_isolation=read committed',
     ])
     await site.end()
     clients.splice(clients.indexOf(site), 1)

@@ -1,18 +1,45 @@
 import pg from 'pg'
+import { settleSession } from './session-settings.ts'
 
 /** How long the other side may take to end its half of a connection. */
 const leaveMs = 500
 
 /**
- * A client of a pool whose end ends. The driver takes leave politely and then waits for the peer to hang up as well;
- * behind a half-open link it never does, and the open socket alone keeps the process from exiting.
+ * A client of a pool whose session is settled before its first use (see {@link settleSession}), and whose end ends:
+ * the driver takes leave politely and then waits for the peer to hang up as well; behind a half-open link it never
+ * does, and the open socket alone keeps the process from exiting.
  */
 export class BoundedClient extends pg.Client {
+  override connect(): Promise<pg.Client>
+  override connect(callback: ((error: Error) => void) | ((error: null, client: pg.Client) => void)): void
+  override connect(callback?: unknown): Promise<pg.Client> | undefined {
+    const ready = this.#connectAndSettle()
+    if (callback === undefined) return ready
+    const tell = callback as (error: unknown, client?: pg.Client) => void
+    ready.then(
+      () => tell(null, this),
+      (error: unknown) => tell(error),
+    )
+    return undefined
+  }
+
   override end(): Promise<void>
   override end(callback: (error: Error) => void): void
   override end(callback?: (error: Error) => void): Promise<void> | void {
     const patience = setTimeout(() => this.connection.stream.destroy(), leaveMs).unref()
     this.once('end', () => clearTimeout(patience))
     return callback === undefined ? super.end() : super.end(callback)
+  }
+
+  async #connectAndSettle(): Promise<pg.Client> {
+    await super.connect()
+    try {
+      await settleSession(this)
+      return this
+    } catch (error) {
+      // A pool forgets a client that did not connect, so nobody else would close this one.
+      this.connection.stream.destroy()
+      throw error
+    }
   }
 }

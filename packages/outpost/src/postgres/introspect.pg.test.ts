@@ -118,6 +118,15 @@ describeEachPostgres('introspection', (pg) => {
     expect(replica.version).toBe(main.version)
   })
 
+  it('P2: reads the same definitions in a session that writes names and values in its own way', async () => {
+    const client = await cluster().primary.connect()
+    await client.query(
+      "SET quote_all_identifiers = on; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'",
+    )
+    expect((await introspect(client, { schemas })).version).toBe(main.version)
+    await client.end()
+  })
+
   it('leaves nothing behind in the connection and needs no privilege', async () => {
     const client = await cluster().primary.connect('postgres', 'nobody')
     const setting = async (name: string) => (await client.query(`SHOW ${name}`)).rows[0]

@@ -21,6 +21,7 @@ import {
 } from './introspect-tables.ts'
 import type { TypeRow } from './introspect-types.ts'
 import { quoteLiteral } from './quote.ts'
+import { valueForms } from './session-settings.ts'
 
 export interface IntrospectOptions {
   /** Schemas whose tables may be recorded to, and in which unqualified names are looked up. Default `['public']`. */
@@ -88,6 +89,9 @@ function statements(schemas: readonly string[]): readonly string[] {
     'SET LOCAL search_path TO pg_catalog, pg_temp',
     // Compiling these catalog queries takes twenty times as long as running them.
     'SET LOCAL jit TO off',
+    // Expressions are compared as text: a role that has names quoted would make every default one that only main knows.
+    'SET LOCAL quote_all_identifiers TO off',
+    ...valueForms.map(([name, value]) => `SET LOCAL ${name} TO ${quoteLiteral(value)}`),
     serverQuery,
     tablesQuery(chosen),
     columnsQuery(chosen),
