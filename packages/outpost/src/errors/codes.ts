@@ -185,6 +185,12 @@ export const errorCodes = {
     'Migrations were started on a server in recovery.',
     'Run them on main; the replica follows by itself.',
   ),
+  encoding_refused: entry(
+    500,
+    4,
+    'Migrations were started on a database that cannot hold every text.',
+    "Restore the data into a database of the encoding UTF8: `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`.",
+  ),
   role_unsafe: entry(
     409,
     4,

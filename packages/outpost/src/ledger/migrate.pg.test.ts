@@ -47,6 +47,27 @@ describeEachPostgres('migrate', (version) => {
     ])
   })
 
+  it.each(['LATIN1', 'SQL_ASCII'])(
+    'P5: refuses a database in %s, which cannot hold what a site may take',
+    async (encoding) => {
+      const { primary } = cluster()
+      const database = `in_${encoding.toLowerCase()}`
+      await primary.query(
+        `CREATE DATABASE ${database} ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
+      )
+      const client = await primary.connect(database)
+      await expect(migrate(client, [outpostMigrations])).rejects.toMatchObject({
+        code: 'encoding_refused',
+        details: { encoding },
+      })
+      expect((await client.query(`SELECT to_regnamespace('outpost') AS schema`)).rows).toEqual([
+        { schema: null },
+      ])
+      await client.end()
+      await primary.query(`DROP DATABASE ${database}`)
+    },
+  )
+
   it('refuses a changed migration, a newer database and a replica, changing nothing', async () => {
     const client = await connect()
     const first = {

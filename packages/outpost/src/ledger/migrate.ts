@@ -27,7 +27,7 @@ const lockKey = 0x6f757470
  * Installs the missing migrations on main, each in its own database transaction, under an advisory lock; safe to run
  * again and to run twice at once. The client must be connected directly or through a session-mode pooler.
  *
- * Errors: `migration_on_replica`, `migration_changed` (an installed one differs, or the database is newer than
+ * Errors: `migration_on_replica`, `encoding_refused`, `migration_changed` (an installed one differs, or the database is newer than
  * this code), and what PostgreSQL says of the SQL.
  *
  * @example
@@ -39,6 +39,7 @@ export async function migrate(
   options: MigrateOptions = {},
 ): Promise<MigrateResult> {
   await refuseReplica(client)
+  await refuseEncoding(client)
   if (options.isDryRun) return plan(sets, await installedRows(client))
   await client.query('SELECT pg_advisory_lock($1)', [lockKey])
   try {
@@ -86,6 +87,21 @@ async function refuseReplica(client: ClientBase): Promise<void> {
       'The server is in recovery: it is a replica and takes no migrations.',
     )
   }
+}
+
+/**
+ * What a site takes is any text that JSON holds. A database of another encoding refuses a call that holds such a text
+ * before the call begins, and every merged read of the table that it waits for.
+ */
+async function refuseEncoding(client: ClientBase): Promise<void> {
+  const answer = await client.query<{ encoding: string }>(
+    `SELECT current_setting('server_encoding') AS encoding`,
+  )
+  const encoding = answer.rows[0]?.encoding
+  if (encoding === 'UTF8') return
+  throw new OutpostError('encoding_refused', `The database is encoded in ${encoding}, not in UTF8.`, {
+    details: { encoding },
+  })
 }
 
 async function bootstrap(client: ClientBase): Promise<void> {

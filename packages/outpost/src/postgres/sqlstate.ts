@@ -86,6 +86,7 @@ const ownClasses: Partial<Readonly<Record<ErrorCode, ErrorClass>>> = {
   not_migrated: 'configuration',
   migration_changed: 'configuration',
   migration_on_replica: 'configuration',
+  encoding_refused: 'configuration',
   lineage_refused: 'configuration',
   epoch_fenced: 'configuration',
 }
