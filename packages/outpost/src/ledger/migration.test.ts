@@ -9,7 +9,7 @@ import { migrationChecksum, outpostMigrations } from './migration.ts'
 const pinned = {
   '1 ledger': 'f98c6792abdeae76471ccb888ed1d1295779951a417601a5052ca986b21efdcc',
   '2 hello': '2604cc575549b98aea56bc5b5eaf6427d2c720b0a94384661299740480a722b3',
-  '3 statement': 'db24fccc0424b575cebbdc1999425d12c2760791e07a17605d9a1ae023892f21',
+  '3 statement': '7d0a8e0aac72c3168fc6d9e6d191ef771b692980877fdeaa22cf3d1d5ef6b251',
   '4 apply': 'b2b27e5e59a3e343dee54814a23a7c4b766af00cc108347775bb99bb303ef080',
 }
 

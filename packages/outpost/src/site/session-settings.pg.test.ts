@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { Link, untilCaughtUp } from '@outpost/lab'
 import { describeEachPostgres, useCluster } from '@outpost/lab/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { systemClock } from '../clock/clock.ts'
 import { migrate } from '../ledger/migrate.ts'
 import { outpostMigrations } from '../ledger/migration.ts'
+import { NodePool } from './node-pool.ts'
 import { openSite } from './open-site.ts'
 import type { Site } from './site-api.ts'
 
@@ -82,5 +84,16 @@ describeEachPostgres('a site whose role has settings of its own', (pg) => {
       await primary.query(`ALTER ROLE site RESET ${name}`)
       await primary.query('TRUNCATE unit')
     }
+  })
+
+  it('E7: replaces a session that a hot standby answers nothing', async () => {
+    const config = { connectionString: cluster().standby.connectionString() }
+    const pool = new NodePool({ name: 'replica', config, clock: systemClock, maxConnections: 1 })
+    // What a pooler may hand on: a backend whose settings are another's.
+    await pool.run(5_000, (client) => client.query("SET default_transaction_isolation = 'serializable'"))
+    const ask = () => pool.run(5_000, (client) => client.query('SELECT 1 AS one'), { insists: true })
+    await expect(ask()).rejects.toMatchObject({ code: 'replica_unreachable' })
+    expect((await ask()).rows).toEqual([{ one: 1 }])
+    await pool.stop()
   })
 })

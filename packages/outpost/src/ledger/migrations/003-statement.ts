@@ -7,8 +7,9 @@
  * column, element access by number was the fastest and beats a multi-row INSERT with parameters.
  */
 export const statementSql = `
-CREATE FUNCTION outpost.column_types(p_table regclass, p_columns text[], p_is_written boolean) RETURNS text[]
+CREATE FUNCTION outpost.column_types(p_table regclass, p_columns text[], p_is_written boolean, p_may_lack boolean) RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$
+-- The type of each column; NULL for one that main does not have, where that is allowed.
 DECLARE
   v_name text;
   v_attribute record;
@@ -17,6 +18,10 @@ BEGIN
   FOREACH v_name IN ARRAY p_columns LOOP
     SELECT a.attgenerated, a.attidentity, format_type(a.atttypid, -1) AS type INTO v_attribute
     FROM pg_attribute a WHERE a.attrelid = p_table AND a.attname = v_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND AND p_may_lack THEN
+      v_types := array_append(v_types, NULL);
+      CONTINUE;
+    END IF;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'column % of table % does not exist', quote_ident(v_name), p_table USING ERRCODE = '42703';
     END IF;
@@ -26,6 +31,16 @@ BEGIN
     v_types := array_append(v_types, v_attribute.type);
   END LOOP;
   RETURN v_types;
+END $$;
+
+CREATE FUNCTION outpost.is_nothing(p_value text, p_table text, p_column text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+-- The site completes a row with NULL for every column that was not supplied. Main may have dropped such a column since.
+BEGIN
+  IF p_value IS NOT NULL THEN
+    RAISE EXCEPTION 'column % of table % does not exist', quote_ident(p_column), p_table USING ERRCODE = '42703';
+  END IF;
+  RETURN true;
 END $$;
 
 CREATE FUNCTION outpost.statement_of(p_shape jsonb) RETURNS text
@@ -43,14 +58,19 @@ BEGIN
   IF v_table IS NULL OR (SELECT relkind NOT IN ('r', 'p') FROM pg_class WHERE oid = v_table) THEN
     RAISE EXCEPTION 'table % does not exist', p_shape->>'table' USING ERRCODE = '42P01';
   END IF;
-  v_types := outpost.column_types(v_table, v_key, false) || outpost.column_types(v_table, v_columns, true);
+  v_types := outpost.column_types(v_table, v_key, false, false) || outpost.column_types(v_table, v_columns, true, v_kind = 'insert');
   v_source := (
     SELECT string_agg(format('(r->>%s)::%s AS v%s', o - 1, t, o), ', ' ORDER BY o) FROM unnest(v_types) WITH ORDINALITY x(t, o)
+    WHERE t IS NOT NULL
   );
   IF v_kind = 'insert' THEN
     RETURN format(
       'INSERT INTO %s (%s) SELECT %s FROM jsonb_array_elements($1) AS x(r)', v_table,
-      (SELECT string_agg(quote_ident(c), ', ' ORDER BY o) FROM unnest(v_columns) WITH ORDINALITY x(c, o)), v_source
+      (SELECT string_agg(quote_ident(c), ', ' ORDER BY o) FROM unnest(v_columns, v_types) WITH ORDINALITY x(c, t, o) WHERE t IS NOT NULL),
+      v_source
+    ) || coalesce(
+      (SELECT ' WHERE ' || string_agg(format('outpost.is_nothing(r->>%s, %L, %L)', o - 1, v_table, c), ' AND ' ORDER BY o)
+       FROM unnest(v_columns, v_types) WITH ORDINALITY x(c, t, o) WHERE t IS NULL), ''
     );
   END IF;
   IF v_keys = 0 THEN
