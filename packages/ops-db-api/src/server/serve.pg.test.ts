@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeEachPostgres, useServer, waitFor } from '@outpost/lab/testing'
+import type { Site } from 'outpost'
 import { migrate, outpostMigrations } from 'outpost/migrate'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createToken } from '../auth/create-token.ts'
@@ -66,6 +69,60 @@ describeEachPostgres('serve', (version) => {
     const onMain = () => server().query('SELECT FROM executed_obs_unit WHERE id = ANY ($1)', [ids])
     await waitFor(async () => (await onMain()).length === 10, { what: 'all ten on main' })
     await again.stop()
+  })
+
+  /** A connection that speaks HTTP by hand, and what came back on it. */
+  const byHand = async (url: string): Promise<{ socket: Socket; received: () => string }> => {
+    const { hostname, port } = new URL(url)
+    const socket = connect(Number(port), hostname)
+    let text = ''
+    socket.on('data', (bytes: Buffer) => {
+      text += bytes.toString()
+    })
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    return { socket, received: () => text }
+  }
+  const startRequest = (): string => {
+    const body = JSON.stringify({ obs_unit_id: 1 })
+    return (
+      'POST /executed_obs_units/start HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n' +
+      `Authorization: Bearer ${token}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    )
+  }
+  const pendingOf = (service: { readonly site: Site }) => service.site.bufferStatistics().pending_transactions
+
+  it('P1: answers every pipelined request that it recorded, also while it stops', async () => {
+    const service = await serve(configurationOf(0), { logLevel: 'silent', handlesSignals: false })
+    const { socket, received } = await byHand(service.url)
+    await waitFor(() => service.site.isMainConnected, { what: 'main is known' })
+    await server().pause()
+    const before = pendingOf(service)
+    socket.write(startRequest().repeat(20))
+    await waitFor(() => pendingOf(service) >= before + 20, { what: 'all are under way' })
+    const stopping = service.stop()
+    await once(socket, 'close')
+    expect(received().match(/HTTP\/1.1 201/g)).toHaveLength(20)
+    await server().resume()
+    await stopping
+  })
+
+  it('is not held up by clients that never finish their requests', async () => {
+    const service = await serve(configurationOf(0), { logLevel: 'silent', handlesSignals: false })
+    const slow = await Promise.all(
+      [startRequest().slice(0, -3), 'GET /health HTTP/1.1\r\nHost: a\r\n', ''].map(async (bytes) => {
+        const { socket } = await byHand(service.url)
+        socket.write(bytes)
+        return socket
+      }),
+    )
+    await waitFor(async () => (await fetch(`${service.url}/health`)).status === 200, {
+      what: 'it has read them',
+    })
+    const startedMs = performance.now()
+    await service.stop()
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
+    for (const socket of slow) socket.destroy()
   })
 
   it('says which port is taken, and leaves nothing open', async () => {
