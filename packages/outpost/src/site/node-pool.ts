@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import { BoundedClient } from '../postgres/bounded-client.ts'
+import { failureWords } from '../postgres/failure-words.ts'
 import { classify } from '../postgres/sqlstate.ts'
 import { Breaker } from './breaker.ts'
 
@@ -47,7 +48,7 @@ export class NodePool {
     this.#pool.on('connect', (client) => this.#noteOpen(client))
     // An idle connection that breaks is only news: the next use opens another one.
     this.#pool.on('error', (error) => {
-      this.#lastError = error.message
+      this.#lastError = failureWords(error)
     })
   }
 
@@ -152,7 +153,7 @@ export class NodePool {
   }
 
   #failed(error: unknown): OutpostError {
-    this.#lastError = error instanceof Error ? error.message : String(error)
+    this.#lastError = failureWords(error)
     this.#breaker.failed(this.#clock.monotonicMs())
     return this.#unreachable(`did not answer: ${this.#lastError}`, error)
   }
