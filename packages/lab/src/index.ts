@@ -11,6 +11,7 @@ export {
   startLink,
 } from './link/link.ts'
 export { findPgbouncer, Pgbouncer, type PgbouncerOptions } from './pgbouncer.ts'
+export { Authority, type Certificate, type CertificateRequest, encrypt } from './postgres/authority.ts'
 export {
   findPostgres,
   type PostgresBinaries,

@@ -63,8 +63,10 @@ describeWhenFound('a main whose certificate nobody vouches for', findOpenssl, ()
       withMain({ ...processContext(), cwd: () => folder, env }, () => Promise.resolve()),
     ).rejects.toMatchObject({
       code: 'config_invalid',
-      message: expect.stringMatching(/^Main's certificate at .* is not accepted: self-signed certificate\.$/),
-      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+      message: expect.stringMatching(
+        /^The encryption of the connection .* failed: self-signed certificate\.$/,
+      ),
+      hint: expect.stringContaining('MAIN_DB_SSLROOTCERT'),
     })
   })
 })
@@ -83,7 +85,7 @@ it('P9: a main without encryption is told apart from one that does not answer', 
       withMain({ ...processContext(), cwd: tmpdir, env }, () => Promise.resolve()),
     ).rejects.toMatchObject({
       code: 'config_invalid',
-      message: expect.stringContaining('does not encrypt'),
+      message: expect.stringContaining('does not support SSL connections'),
       hint: expect.stringContaining('MAIN_DB_SSLMODE'),
     })
   } finally {

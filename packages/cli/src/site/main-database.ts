@@ -1,7 +1,7 @@
 import { databaseOf, loadConfiguration } from '@outpost/ops-db-api/setup'
-import { OutpostError } from 'outpost'
-import type { SiteDatabase } from 'outpost/site'
-import { Client, type ClientConfig, DatabaseError } from 'pg'
+import { isOutpostError, OutpostError } from 'outpost'
+import { DatabaseClient, connectionConfig, type SiteDatabase, tlsAdvice } from 'outpost/site'
+import { type Client, DatabaseError } from 'pg'
 import type { CommandContext } from '../command/context.ts'
 import { configurationSources } from './configuration-sources.ts'
 
@@ -27,16 +27,18 @@ export async function withMain<Result>(
       throw statementError(database, error)
     }
   }
-  return withClient(clientConfig(database), explained, (cause) => connectionError(database, cause))
+  return withClient(connectionConfig(database, { applicationName: 'outpost' }), explained, (cause) =>
+    connectionError(database, cause),
+  )
 }
 
 /** Opens one connection, hands it over and ends it. */
 export async function withClient<Result>(
-  config: ClientConfig,
+  config: ConstructorParameters<typeof DatabaseClient>[0],
   use: (client: Client) => Promise<Result>,
   explain: (error: unknown) => unknown = (error) => error,
 ): Promise<Result> {
-  const client = new Client({ connectionTimeoutMillis: connectTimeoutMs, ...config })
+  const client = new DatabaseClient({ ...config, connectionTimeoutMillis: connectTimeoutMs })
   // A server that goes away is reported by the query that was running.
   client.on('error', () => undefined)
   try {
@@ -48,18 +50,6 @@ export async function withClient<Result>(
     return await use(client)
   } finally {
     await client.end()
-  }
-}
-
-function clientConfig({ host, port, user, password, database, ssl }: SiteDatabase): ClientConfig {
-  return {
-    host,
-    port,
-    user,
-    database,
-    ...(password === undefined ? {} : { password }),
-    ssl: ssl === undefined || ssl === 'disable' ? false : { rejectUnauthorized: ssl === 'verify-full' },
-    application_name: 'outpost',
   }
 }
 
@@ -80,28 +70,19 @@ function connectionError(main: SiteDatabase, cause: unknown): OutpostError {
       cause,
     })
   }
-  if (isCertificateError(cause)) {
-    return new OutpostError('config_invalid', `Main's certificate at ${place} is not accepted: ${reason}.`, {
-      hint: 'Give its authority in NODE_EXTRA_CA_CERTS and its own name in MAIN_DB_HOST; MAIN_DB_SSLMODE=require encrypts without checking.',
-      cause,
-    })
-  }
-  if (reason.startsWith('The server does not support SSL connections')) {
-    return new OutpostError('config_invalid', `Main at ${place} does not encrypt: ${reason}.`, {
-      hint: 'Give main a certificate and `ssl = on`, or set MAIN_DB_SSLMODE=disable where the way to main is safe.',
-      cause,
-    })
+  if (isOutpostError(cause)) return cause
+  const advice = tlsAdvice(cause)
+  if (advice !== undefined) {
+    return new OutpostError(
+      'config_invalid',
+      `The encryption of the connection ${place} failed: ${reason}.`,
+      { hint: advice, cause },
+    )
   }
   return new OutpostError('main_unreachable', `Main does not answer at ${place}: ${reason}.`, {
     hint: 'Check MAIN_DB_HOST and MAIN_DB_PORT, and whether the server runs.',
     cause,
   })
-}
-
-/** What Node's TLS says of a certificate that it does not trust, or that is another server's. */
-function isCertificateError(cause: unknown): boolean {
-  const code = cause instanceof Error ? String((cause as NodeJS.ErrnoException).code) : ''
-  return /CERT|_SIGNATURE$|ISSUER/.test(code)
 }
 
 /** What an error of a statement says about main or the role; any other error stays as it is. */

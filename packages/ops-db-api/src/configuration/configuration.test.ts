@@ -82,6 +82,29 @@ describe('loadConfiguration', () => {
     expect(problemsOf({ env: { ...rest, SITE_TYPE: 'main' } })).toEqual([])
   })
 
+  it('P9: takes the words of libpq for encryption, and says why not prefer', () => {
+    const tls = {
+      MAIN_DB_SSLMODE: 'verify-full',
+      MAIN_DB_SSLROOTCERT: 'ca',
+      MAIN_DB_SSLCERT: 'c',
+      MAIN_DB_SSLKEY: 'k',
+    }
+    expect(siteOptionsOf(loadConfiguration({ env: { ...least, ...tls } })).main).toMatchObject({
+      ssl: 'verify-full',
+      sslRootCert: 'ca',
+      sslCert: 'c',
+      sslKey: 'k',
+    })
+    expect(
+      problemsOf({
+        env: { ...least, MAIN_DB_SSLMODE: 'prefer', LOCAL_DB_SSLMODE: 'require', LOCAL_DB_SSLKEY: 'k' },
+      }),
+    ).toEqual([
+      expect.stringMatching(/^MAIN_DB_SSLMODE must be one of .*verify-full \(it goes on without encryption/),
+      'LOCAL_DB_SSLCERT and LOCAL_DB_SSLKEY must be given together',
+    ])
+  })
+
   it('never shows a secret', () => {
     const env = { ...least, MAIN_DB_PASSWORD: 'hunter2', SECRET_KEY: 'short' }
     expect(problemsOf({ env }).join()).not.toContain('short')

@@ -1,7 +1,9 @@
 import { parseEnv } from 'node:util'
 import { OutpostError } from 'outpost'
+import { tlsProblems } from 'outpost/site'
 import type { Option } from './option.ts'
 import { optionTable } from './option-table.ts'
+import { tlsOf } from './site-options.ts'
 
 /** A table of options, with groups. */
 interface OptionGroup {
@@ -97,6 +99,13 @@ function acrossOptions(configuration: Configuration): readonly string[] {
   const problems: string[] = []
   if (configuration.siteType === 'secondary' && configuration.local.host === undefined) {
     problems.push('LOCAL_DB_HOST is missing (a secondary site reads from its replica)')
+  }
+  for (const [prefix, database] of [
+    ['MAIN_DB', configuration.main],
+    ['LOCAL_DB', configuration.local],
+  ] as const) {
+    const nameOf = (member: string) => `${prefix}_${member === 'ssl' ? 'SSLMODE' : member.toUpperCase()}`
+    problems.push(...tlsProblems(tlsOf(database), nameOf))
   }
   const { journalMaxBytes = 0, journalReserveBytes = 0 } = configuration
   if (journalReserveBytes >= journalMaxBytes) {

@@ -1,7 +1,8 @@
+import { sslModes } from 'outpost/site'
 import { booleanOption, choiceOption, namesOption, secondsOption, textOption, wholeOption } from './option.ts'
 
 const daySeconds = 86_400
-const sslModes = ['disable', 'require', 'verify-full'] as const
+const opportunistic = 'it goes on without encryption when somebody on the way says that there is none'
 
 const database = <Prefix extends string>(prefix: Prefix, what: string, isRequired: boolean) => ({
   host: textOption({ name: `${prefix}_HOST`, description: `Host of ${what}`, isRequired }),
@@ -24,11 +25,24 @@ const database = <Prefix extends string>(prefix: Prefix, what: string, isRequire
   ssl: choiceOption(
     {
       name: `${prefix}_SSLMODE`,
-      description: `Encryption of the connection to ${what}`,
+      description: `Encryption of the connection to ${what}, as in libpq`,
       fallback: 'disable',
     },
     sslModes,
+    { allow: opportunistic, prefer: opportunistic },
   ),
+  sslRootCert: textOption({
+    name: `${prefix}_SSLROOTCERT`,
+    description: `File (PEM) of the authorities that may vouch for ${what}; left out: those that Node knows`,
+  }),
+  sslCert: textOption({
+    name: `${prefix}_SSLCERT`,
+    description: `File (PEM) of the certificate that the site shows to ${what}`,
+  }),
+  sslKey: textOption({
+    name: `${prefix}_SSLKEY`,
+    description: `File (PEM) of its key, which only the service may read`,
+  }),
 })
 
 /** Every setting of the service, once: environment, defaults, checks and the reference page come from here. */

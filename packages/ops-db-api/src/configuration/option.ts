@@ -33,11 +33,15 @@ export function textOption(
 export function choiceOption<Choice extends string>(
   facts: Facts,
   choices: readonly Choice[],
+  /** Words that somebody may expect to work, and why they do not. */
+  refused: Readonly<Record<string, string>> = {},
 ): Option<Choice> {
   const form = `one of ${choices.join(', ')}`
   const parse = (text: string) => {
     const choice = choices.find((one) => one === text)
-    return choice === undefined ? problem(`must be ${form}`) : value(choice)
+    if (choice !== undefined) return value(choice)
+    const why = Object.hasOwn(refused, text) ? ` (${refused[text]})` : ''
+    return problem(`must be ${form}${why}`)
   }
   return { ...facts, form, parse }
 }

@@ -1,4 +1,4 @@
-import type { SiteDatabase, SiteOptions, SiteRedis } from 'outpost/site'
+import type { SiteDatabase, SiteOptions, SiteRedis, TlsSettings } from 'outpost/site'
 import type { Configuration } from './configuration.ts'
 
 type DatabaseSettings = Configuration['main']
@@ -48,8 +48,13 @@ function redisOf(settings: Configuration['redis']): SiteRedis {
 
 /** How a database of the configuration is reached. */
 export function databaseOf(settings: DatabaseSettings): SiteDatabase {
-  const { host = 'localhost', port = 5432, user = 'outpost', database = 'ops_db', password, ssl } = settings
-  return { host, port, user, database, ...given({ password, ssl }) }
+  const { host = 'localhost', port = 5432, user = 'outpost', database = 'ops_db', password } = settings
+  return { host, port, user, database, ...given({ password }), ...tlsOf(settings) }
+}
+
+/** How the connection to a database is encrypted. */
+export function tlsOf({ ssl, sslRootCert, sslCert, sslKey }: DatabaseSettings): TlsSettings {
+  return given({ ssl, sslRootCert, sslCert, sslKey })
 }
 
 /** The settings that `loadConfiguration` has refused to be without. */

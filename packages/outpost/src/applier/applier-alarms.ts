@@ -1,5 +1,6 @@
 import { isOutpostError } from '../errors/outpost-error.ts'
 import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
+import { tlsAdvice } from '../postgres/tls-advice.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplierAlarm } from './applier-options.ts'
 import { messageOf } from './journal-alarm.ts'
@@ -67,13 +68,10 @@ export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
   return {
     code: 'configuration',
     message: `Main refuses the site: ${messageOf(error)}`,
-    hint: hasNoEncryption(error)
-      ? 'MAIN_DB_SSLMODE (in a program `main.ssl`) asks for an encrypted connection: give main a certificate and `ssl = on`, or set it to `disable` where the way to main is safe.'
-      : 'Check user and password of the site, MAIN_DB_SSLMODE and the certificate of main, and the grants: `outpost site grant` (in a program `grantSite`).',
+    hint:
+      tlsAdvice(error) ??
+      (isOutpostError(error, 'config_invalid')
+        ? error.hint
+        : 'Check user and password of the site, MAIN_DB_SSLMODE and the certificate of main, and the grants: `outpost site grant` (in a program `grantSite`).'),
   }
-}
-
-/** Whether main takes connections only without encryption, and the settings ask for it: the driver's own words. */
-function hasNoEncryption(error: unknown): boolean {
-  return messageOf(error).startsWith('The server does not support SSL connections')
 }

@@ -1,6 +1,7 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
+import { DatabaseClient, type DatabaseClientConfig } from '../postgres/database-client.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import { readApplyAnswer, readHelloAnswer } from './apply-answer.ts'
 import { callDeadlineMs, measured, unknownLink } from './call-deadline.ts'
@@ -17,7 +18,7 @@ import type {
 } from './main-session.ts'
 
 export interface PgMainSessionOptions {
-  readonly config: pg.ClientConfig
+  readonly config: DatabaseClientConfig
   readonly clock: Clock
   /** Default 10,000. */
   readonly connectTimeoutMs?: number
@@ -32,7 +33,7 @@ export function pgMainSessions(options: PgMainSessionOptions): OpenMainSession {
   // Kept over reconnects: a link that was slow is still slow.
   const link = { current: unknownLink }
   return async (signal) => {
-    const client = new pg.Client({ keepAlive: true, ...options.config })
+    const client = new DatabaseClient({ keepAlive: true, ...options.config })
     const session = new PgMainSession(client, options, link)
     await session.connect(signal)
     return session

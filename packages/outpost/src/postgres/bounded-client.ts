@@ -1,4 +1,5 @@
-import pg from 'pg'
+import type pg from 'pg'
+import { DatabaseClient } from './database-client.ts'
 import { settleSession } from './session-settings.ts'
 
 /** How long the other side may take to end its half of a connection. */
@@ -9,7 +10,7 @@ const leaveMs = 500
  * the driver takes leave politely and then waits for the peer to hang up as well; behind a half-open link it never
  * does, and the open socket alone keeps the process from exiting.
  */
-export class BoundedClient extends pg.Client {
+export class BoundedClient extends DatabaseClient {
   override connect(): Promise<pg.Client>
   override connect(callback: ((error: Error) => void) | ((error: null, client: pg.Client) => void)): void
   override connect(callback?: unknown): Promise<pg.Client> | undefined {

@@ -1,5 +1,5 @@
-import type { ClientConfig } from 'pg'
 import type { SiteDatabase } from '../site/site-api.ts'
+import type { DatabaseClientConfig } from './database-client.ts'
 
 export interface ConnectionSettings {
   /** Shown in `pg_stat_activity`; cut to the 63 bytes that PostgreSQL keeps. */
@@ -16,30 +16,28 @@ export interface ConnectionSettings {
  * Time limits are never sent as startup parameters: a transaction-mode pgbouncer refuses `statement_timeout` and
  * `options` (08P01). They belong to the role on main, and to deadlines on this side (see `connection.ts`).
  */
-export function connectionConfig(database: SiteDatabase, settings: ConnectionSettings): ClientConfig {
+export function connectionConfig(database: SiteDatabase, settings: ConnectionSettings): DatabaseClientConfig {
+  const { ssl, sslRootCert, sslCert, sslKey } = database
   return {
     host: database.host,
     port: database.port,
     user: database.user,
     database: database.database,
     ...(database.password === undefined ? {} : { password: database.password }),
-    ssl: sslOf(database.ssl ?? 'disable'),
+    ...(ssl !== undefined &&
+      ssl !== 'disable' && {
+        tls: {
+          ssl,
+          ...(sslRootCert !== undefined && { sslRootCert }),
+          ...(sslCert !== undefined && { sslCert }),
+          ...(sslKey !== undefined && { sslKey }),
+        },
+      }),
+    ssl: false,
     application_name: cutToBytes(settings.applicationName, 63),
     connectionTimeoutMillis: settings.connectTimeoutMs ?? 5_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: settings.keepAliveAfterMs ?? 10_000,
-  }
-}
-
-/** `require` encrypts but trusts any certificate, like libpq's mode of that name. */
-function sslOf(mode: NonNullable<SiteDatabase['ssl']>): ClientConfig['ssl'] {
-  switch (mode) {
-    case 'disable':
-      return false
-    case 'require':
-      return { rejectUnauthorized: false }
-    case 'verify-full':
-      return { rejectUnauthorized: true }
   }
 }
 

@@ -28,13 +28,6 @@ describe('connectionConfig', () => {
     const config = connectionConfig(database, { applicationName: 'é'.repeat(40) })
     expect(config.application_name).toBe('é'.repeat(31))
   })
-
-  it('encrypts as libpq does for the same words', () => {
-    const sslOf = (ssl: NonNullable<SiteDatabase['ssl']>) =>
-      connectionConfig({ ...database, ssl }, { applicationName: 'x' }).ssl
-    expect(sslOf('require')).toEqual({ rejectUnauthorized: false })
-    expect(sslOf('verify-full')).toEqual({ rejectUnauthorized: true })
-  })
 })
 
 describeEachPostgres('Connection', (pg) => {

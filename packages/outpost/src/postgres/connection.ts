@@ -1,5 +1,6 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
+import { DatabaseClient, type DatabaseClientConfig } from './database-client.ts'
 
 export interface StatementOptions {
   /** How long the answer may take, milliseconds. The connection is destroyed when it passes. */
@@ -35,10 +36,10 @@ export class Connection {
    * Connects and logs in within `config.connectionTimeoutMillis`, 5 s unless set. Rejects with the socket's, the
    * server's or the driver's error (see `classify`).
    */
-  static async open(config: pg.ClientConfig, signal?: AbortSignal): Promise<Connection> {
+  static async open(config: DatabaseClientConfig, signal?: AbortSignal): Promise<Connection> {
     const timeoutMs = config.connectionTimeoutMillis ?? 5_000
     // The driver's own limit comes a little later: it only catches what the deadline here could not destroy.
-    const client = new pg.Client({ ...config, connectionTimeoutMillis: timeoutMs + 1_000 })
+    const client = new DatabaseClient({ ...config, connectionTimeoutMillis: timeoutMs + 1_000 })
     const connection = new Connection(client)
     try {
       await connection.#within(client.connect(), 'The connection was not ready', {

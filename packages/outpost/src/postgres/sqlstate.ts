@@ -124,8 +124,9 @@ const socketCodes = new Set([
   'ABORT_ERR',
 ])
 
-/** Codes with which Node refuses a server's certificate. */
-const certificateCode = /^(CERT_|ERR_TLS_CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/
+/** Codes with which Node refuses a server's certificate, or tells that the server refused ours. */
+const certificateCode =
+  /^(CERT_|ERR_TLS_CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_SSL_.*ALERT)/
 
 /** The driver and its pool say these without a code. */
 const connectivityMessage =

@@ -3,6 +3,7 @@ import type { Tracked } from '../applier/lsn-tracker.ts'
 import type { Effect } from '../effects/effect-runner.ts'
 import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
+import type { TlsSettings } from '../postgres/tls.ts'
 import type { TransactionBuilder } from '../transaction/builder.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
@@ -246,13 +247,13 @@ export interface Site {
   stop(): Promise<void>
 }
 
-export interface SiteDatabase {
+/** How a database is reached; the members of {@link TlsSettings} say how that is encrypted. */
+export interface SiteDatabase extends TlsSettings {
   readonly host: string
   readonly port: number
   readonly user: string
   readonly password?: string
   readonly database: string
-  readonly ssl?: 'disable' | 'require' | 'verify-full'
 }
 
 export interface SiteRedis {

@@ -1,4 +1,5 @@
 import { OutpostError } from '../errors/outpost-error.ts'
+import { tlsProblems } from '../postgres/tls.ts'
 import type { SiteOptions } from './site-api.ts'
 
 /** A site's options with every default filled in; checked as a whole before anything is opened. */
@@ -70,6 +71,9 @@ function findProblems(options: SiteOptions): string[] {
   if (options.journalPath === '') problems.push('journalPath must name a folder')
   if (options.type === 'secondary' && !options.local)
     problems.push('a secondary site needs its replica (local)')
+  for (const name of ['main', 'local'] as const) {
+    problems.push(...tlsProblems(options[name] ?? {}, (member) => `${name}.${member}`))
+  }
   const sizes = [
     'journalReserveBytes',
     'journalRetentionBytes',
