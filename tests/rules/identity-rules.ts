@@ -31,9 +31,9 @@ export const identityRules: readonly Rule[] = [
       },
       {
         ensures: "a site's role cannot change a row",
-        file: `${outpost}/ledger/grant-site.ts`,
-        find: 'GRANT INSERT, DELETE ON outpost.ledger TO',
-        replace: 'GRANT INSERT, DELETE, UPDATE ON outpost.ledger TO',
+        file: `${outpost}/ledger/grant-plan.ts`,
+        find: 'GRANT INSERT, DELETE ON outpost.ledger, outpost.idempotency TO',
+        replace: 'GRANT INSERT, DELETE, UPDATE ON outpost.ledger, outpost.idempotency TO',
         test: { file: `${outpost}/ledger/migrate.pg.test.ts`, title: 'gives a site role its own rows' },
       },
     ],

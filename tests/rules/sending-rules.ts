@@ -30,7 +30,7 @@ export const sendingRules: readonly Rule[] = [
       {
         ensures: 'a direct write remembers its Idempotency-Key and answer',
         file: `${outpost}/site/direct-write.ts`,
-        find: 'if (options.idempotency) await store(query, options.idempotency, answer)',
+        find: 'if (options.idempotency) await store(query, options.site, options.idempotency, answer)',
         replace: 'void store',
         test: {
           file: `${outpost}/site/direct-write.pg.test.ts`,
@@ -169,8 +169,8 @@ export const sendingRules: readonly Rule[] = [
       },
       {
         ensures: "the role's time-outs notice a client that is gone",
-        file: `${outpost}/ledger/grant-site.ts`,
-        find: `ALTER ROLE \${role} SET tcp_user_timeout = '30s';`,
+        file: `${outpost}/ledger/grant-plan.ts`,
+        find: `  tcp_user_timeout: "'30s'",`,
         replace: '',
         test: { file: `${outpost}/ledger/migrate.pg.test.ts`, title: 'gives a site role its own rows' },
       },

@@ -12,9 +12,9 @@ export type {
   TransactionStatus,
 } from './journal/journal.ts'
 export { openLmdbJournal, readLmdbJournal } from './journal/lmdb/open.ts'
-export { DatabaseClient } from './postgres/database-client.ts'
 export type { Catalog, Column, ColumnType, Table, TableName } from './postgres/catalog.ts'
 export { connectionConfig } from './postgres/connection-config.ts'
+export { DatabaseClient } from './postgres/database-client.ts'
 export { type SslMode, sslModes, type TlsSettings, tlsProblems } from './postgres/tls.ts'
 export { tlsAdvice } from './postgres/tls-advice.ts'
 export type {

@@ -99,6 +99,49 @@ describeEachPostgres('commands on main', (pg) => {
     expect(await may('api_token', 'INSERT')).toBe(false)
   })
 
+  it('P10: site grant and revoke print what they would do, do it, and do it again', async () => {
+    await server().query('CREATE ROLE near_site LOGIN')
+    const grant = [
+      'site',
+      'grant',
+      'near',
+      '--role',
+      'near_site',
+      '--table',
+      'public.raw_data_file(id, name)',
+      '--read',
+      'public.source',
+    ]
+    const planned = await outpost([...grant, '--dry-run'])
+    expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/^BEGIN;\n[\s\S]*COMMIT;\n$/) })
+    expect(planned.stdout).toContain(
+      'GRANT SELECT, INSERT ("id", "name"), UPDATE ("id", "name") ON public.raw_data_file TO "near_site";',
+    )
+    expect(await server().query("SELECT FROM outpost.site WHERE name = 'near'")).toEqual([])
+    for (let round = 0; round < 2; round++) {
+      expect(await outpost(grant)).toMatchObject({
+        code: 0,
+        stdout: 'near_site may write 1 tables for near.\n',
+      })
+    }
+    const may = (right: string) =>
+      server().query(`SELECT has_column_privilege('near_site', 'raw_data_file', 'name', '${right}') AS may`)
+    expect(await may('UPDATE')).toEqual([{ may: true }])
+    expect((await outpost(['site', 'revoke', 'near', '--dry-run'])).stdout).toContain(
+      'REVOKE ALL ON SCHEMA "outpost" FROM "near_site";',
+    )
+    expect(await outpost(['site', 'revoke', 'near', '--json'])).toMatchObject({ code: 0 })
+    expect(await may('SELECT')).toEqual([{ may: false }])
+    expect(await outpost(['site', 'revoke', 'nowhere'])).toMatchObject({ code: 2 })
+    expect(await outpost([...grant, '--table', 'public.nowhere'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Main has no table public.nowhere'),
+    })
+    expect(await outpost(['site', 'grant', 'near', '--role', 'near_site', '--table', '()'])).toMatchObject({
+      code: 2,
+    })
+  })
+
   it.each([
     ['a superuser', 'CREATE ROLE unsafe LOGIN SUPERUSER', /is a superuser or a member of one\./],
     [
@@ -111,7 +154,7 @@ describeEachPostgres('commands on main', (pg) => {
     [
       'an owner',
       'CREATE ROLE unsafe LOGIN; CREATE TABLE owned (); ALTER TABLE owned OWNER TO unsafe',
-      /owns owned\./,
+      /owns table owned\./,
     ],
   ])('P10: site grant refuses %s as the role of a site, and changes nothing', async (_name, sql, reason) => {
     await server().query(sql)

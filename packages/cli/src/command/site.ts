@@ -1,34 +1,13 @@
-import { type Command, Option } from 'commander'
-import { grantSiteRole } from '../site/grant-site-role.ts'
-import { withMain } from '../site/main-database.ts'
+import type { Command } from 'commander'
 import { callSite, siteAddress } from '../site/site-client.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
 import { addSiteOptions, jsonOption, type SiteCommandOptions } from './options.ts'
+import { addSiteRoleCommands } from './site-role.ts'
 
 export function addSiteCommands(program: Command, context: CommandContext): void {
   const site = program.command('site').description('Tell a site what only a person can decide.')
-  site
-    .command('grant')
-    .description('Register a site on main (MAIN_DB_*) and give its database role the least that it needs.')
-    .argument('<name>', 'name of the site: its SITE_NAME')
-    .addOption(
-      new Option(
-        '--role <role>',
-        'its login role on main: no superuser, no owner of tables',
-      ).makeOptionMandatory(),
-    )
-    .addOption(jsonOption())
-    .addHelpText('after', examples(['outpost site grant observatory --role outpost_observatory']))
-    .action(async (name: string, options: { readonly role: string; readonly json?: boolean }) => {
-      const tables = await withMain(context, (client) => grantSiteRole(client, name, options.role))
-      const result = { site: name, role: options.role, tables }
-      context.stdout(
-        options.json
-          ? `${JSON.stringify(result)}\n`
-          : `${options.role} may write ${tables.length} tables for ${name}.\n`,
-      )
-    })
+  addSiteRoleCommands(site, context)
   addSiteOptions(site.command('accept-main'))
     .description(
       'Accept the present main, which is no descendant of the one that the site wrote to before. Needs the scope admin.',

@@ -37,5 +37,5 @@ export function prepareMain(databaseUrl: string, known: DemoTokens | null): Prom
 async function ensureSiteRole(client: Client, site: string, role: string): Promise<void> {
   const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role])
   if (rowCount === 0) await client.query(`CREATE ROLE ${client.escapeIdentifier(role)} LOGIN`)
-  await grantSiteRole(client, site, role)
+  await grantSiteRole(client, { site, role })
 }

@@ -1,6 +1,6 @@
 import { databaseOf, loadConfiguration } from '@outpost/ops-db-api/setup'
 import { isOutpostError, OutpostError } from 'outpost'
-import { DatabaseClient, connectionConfig, type SiteDatabase, tlsAdvice } from 'outpost/site'
+import { connectionConfig, DatabaseClient, type SiteDatabase, tlsAdvice } from 'outpost/site'
 import { type Client, DatabaseError } from 'pg'
 import type { CommandContext } from '../command/context.ts'
 import { configurationSources } from './configuration-sources.ts'

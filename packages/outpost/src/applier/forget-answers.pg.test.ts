@@ -13,8 +13,8 @@ describeEachPostgres('answers of direct writes on main', (pg) => {
     await main.query(`CREATE ROLE ${role} LOGIN`)
     await grantSite(main.client, { role, site: 'observatory', tables: [] })
     await main.query(`
-      INSERT INTO outpost.idempotency (scope, key, request_digest, status, at)
-      SELECT 'a', n::text, '', 201, now() - CASE WHEN n = 0 THEN interval '6 days' ELSE interval '8 days' END
+      INSERT INTO outpost.idempotency (site, scope, key, request_digest, status, at)
+      SELECT 'observatory', 'a', n::text, '', 201, now() - CASE WHEN n = 0 THEN interval '6 days' ELSE interval '8 days' END
       FROM generate_series(0, 6000) n`)
     const keys = async () => (await main.query('SELECT key FROM outpost.idempotency')).map(({ key }) => key)
     await main.query('BEGIN')

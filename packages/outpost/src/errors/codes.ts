@@ -195,7 +195,13 @@ export const errorCodes = {
     409,
     4,
     "A role that was to be a site's could do more than record for that site.",
-    'Make a role for the site alone: `CREATE ROLE … LOGIN PASSWORD …`, not a superuser, without BYPASSRLS and CREATEROLE, and owning no table.',
+    'Make a role for the site alone: `CREATE ROLE … LOGIN PASSWORD …`, no superuser, without BYPASSRLS, CREATEROLE and REPLICATION, a member of nothing that is more, and owning nothing. Where it may create objects in a schema: `REVOKE CREATE ON SCHEMA … FROM PUBLIC`.',
+  ),
+  site_unknown: entry(
+    404,
+    2,
+    'Main knows no site of that name.',
+    'Look into `SELECT name FROM outpost.site` on main; `outpost site grant` registers one.',
   ),
   epoch_fenced: entry(
     500,

@@ -162,7 +162,7 @@ function standbyProblems({ unknownStandbys }: HealthFacts): Problem[] {
     problems.push({
       code: 'standby_hidden',
       message: `Main does not tell this site how far ${hidden.join(', ')} is (PROMOTABLE_STANDBYS): the journal keeps everything.`,
-      hint: "Run `GRANT pg_read_all_stats TO …` on main for the site's role.",
+      hint: 'Run `GRANT pg_read_all_stats TO …` on main for the role that ran `outpost migrate` (the owner of outpost.standby_positions).',
     })
   }
   return problems

@@ -36,7 +36,7 @@ describeEachPostgres('a write straight to main', (version) => {
         await query('INSERT INTO source (name) VALUES ($1)', [name])
         return { status, body: { name } }
       },
-      { lineage: undefined, idempotency, timeoutMs: 5_000 },
+      { site: 'main', lineage: undefined, idempotency, timeoutMs: 5_000 },
     )
   const names = async () =>
     (await client.query('SELECT name FROM source')).rows.map(({ name }) => name as string)
@@ -59,6 +59,7 @@ describeEachPostgres('a write straight to main', (version) => {
     await write('a')
     await expect(
       writeDirect(main, async () => ({ status: 201, body: null }), {
+        site: 'main',
         lineage: undefined,
         idempotency: { ...idempotency, requestDigest: 'other' },
         timeoutMs: 5_000,

@@ -15,6 +15,7 @@ interface StoredRow {
 }
 
 interface DirectWriteOptions {
+  readonly site: string
   /** Of the main that the site knows; undefined before first contact. */
   readonly lineage: string | undefined
   readonly idempotency?: Idempotency
@@ -35,13 +36,13 @@ export async function writeDirect(
     const query: DirectQuery = async (sql, values = []) => (await client.query(sql, [...values])).rows
     await beginWithinLineage(client, options.lineage)
     try {
-      const known = options.idempotency && (await claim(query, options.idempotency))
+      const known = options.idempotency && (await claim(query, options.site, options.idempotency))
       if (known) {
         await client.query('ROLLBACK')
         return { status: known.status, body: known.body, isReplayed: true }
       }
       const answer = await statements(query)
-      if (options.idempotency) await store(query, options.idempotency, answer)
+      if (options.idempotency) await store(query, options.site, options.idempotency, answer)
       await client.query('COMMIT')
       return { ...answer, isReplayed: false }
     } catch (error) {
@@ -51,14 +52,18 @@ export async function writeDirect(
   })
 }
 
-async function claim(query: DirectQuery, idempotency: Idempotency): Promise<StoredRow | undefined> {
+async function claim(
+  query: DirectQuery,
+  site: string,
+  idempotency: Idempotency,
+): Promise<StoredRow | undefined> {
   const { scope, key, requestDigest } = idempotency
   await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
-    `outpost.direct_write|${scope}|${key}`,
+    `outpost.direct_write|${site}|${scope}|${key}`,
   ])
   const rows = await query(
-    'SELECT request_digest, status, body FROM outpost.idempotency WHERE scope = $1 AND key = $2',
-    [scope, key],
+    'SELECT request_digest, status, body FROM outpost.idempotency WHERE site = $1 AND scope = $2 AND key = $3',
+    [site, scope, key],
   )
   const row = rows[0] as StoredRow | undefined
   if (row && row.request_digest !== requestDigest) {
@@ -70,10 +75,16 @@ async function claim(query: DirectQuery, idempotency: Idempotency): Promise<Stor
   return row
 }
 
-async function store(query: DirectQuery, idempotency: Idempotency, answer: StoredAnswer): Promise<void> {
+async function store(
+  query: DirectQuery,
+  site: string,
+  idempotency: Idempotency,
+  answer: StoredAnswer,
+): Promise<void> {
   await query(
-    'INSERT INTO outpost.idempotency (scope, key, request_digest, status, body) VALUES ($1, $2, $3, $4, $5)',
+    'INSERT INTO outpost.idempotency (site, scope, key, request_digest, status, body) VALUES ($1, $2, $3, $4, $5, $6)',
     [
+      site,
       idempotency.scope,
       idempotency.key,
       idempotency.requestDigest,

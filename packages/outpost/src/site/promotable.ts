@@ -52,9 +52,8 @@ export class PromotableStandbys {
   async #look(standbys: readonly string[]): Promise<readonly (string | undefined)[]> {
     return await this.#options.main.run(queryTimeoutMs, async (client) => {
       const { rows } = await client.query<{ name: string; position: string | null }>(
-        `SELECT r.application_name AS name,
-                (SELECT timeline FROM outpost.server_identity()) || '/' || r.flush_lsn::text AS position
-         FROM pg_stat_replication r WHERE r.application_name = ANY ($1)`,
+        `SELECT s.name, (SELECT timeline FROM outpost.server_identity()) || '/' || s.flush_lsn AS position
+         FROM outpost.standby_positions($1) s`,
         [standbys],
       )
       const seen = new Map(rows.map(({ name, position }) => [name, position ?? undefined]))

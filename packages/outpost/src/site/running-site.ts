@@ -164,6 +164,7 @@ export class RunningSite implements Site {
     return await writeDirect(this.#parts.main, statements, {
       timeoutMs: directWriteTimeoutMs,
       ...options,
+      site: this.#parts.settings.name,
       lineage,
     })
   }

@@ -39,8 +39,7 @@ export async function waitForToken(
 async function firstMissing(records: readonly SeenRecord[], reads: MergedReads) {
   const { rows, servedBy } = await reads.read<{ ordinal: string }>(
     `SELECT t.ordinal::text FROM unnest($1::text[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS t (site, epoch, seq, ordinal)
-     WHERE NOT EXISTS (SELECT FROM outpost.ledger l WHERE l.site = t.site AND l.epoch = t.epoch AND l.seq = t.seq)
-       AND NOT EXISTS (SELECT FROM outpost.epoch e WHERE e.site = t.site AND e.epoch = t.epoch AND e.dropped_through >= t.seq)
+     WHERE NOT outpost.has_row(t.site, t.epoch, t.seq)
      ORDER BY t.ordinal LIMIT 1`,
     [records.map((r) => r.site), records.map((r) => r.epoch), records.map((r) => r.seq)],
     { timeoutMs: waitMs },

@@ -3,7 +3,8 @@
  * it is the only authority on what took effect (N1). Rows are immutable: no role but the owner may update them.
  *
  * Row-level security binds every table to `outpost.site.role_name`, so that one site's credentials can neither
- * write another site's ledger nor lock or fence its site row. The owner and superusers are not bound.
+ * write another site's ledger nor lock or fence its site row, nor read what main said of its rows. Names, epochs and
+ * beats of the sites are open to all of them. The owner and superusers are not bound.
  */
 export const ledgerSql = `
 CREATE TABLE outpost.lineage (
@@ -83,13 +84,14 @@ CREATE TABLE outpost.heartbeat (
 );
 
 CREATE TABLE outpost.idempotency (
+  site text NOT NULL,
   scope text NOT NULL,
   key text NOT NULL,
   request_digest text NOT NULL,
   status integer NOT NULL,
   body jsonb,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (scope, key)
+  PRIMARY KEY (site, scope, key)
 );
 CREATE INDEX idempotency_at ON outpost.idempotency (at);
 COMMENT ON TABLE outpost.idempotency IS 'Answers of writes that go straight to main, committed together with them (N5).';
@@ -113,7 +115,8 @@ CREATE POLICY heartbeat_update ON outpost.heartbeat FOR UPDATE
   USING (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
 
 ALTER TABLE outpost.ledger ENABLE ROW LEVEL SECURITY;
-CREATE POLICY ledger_read ON outpost.ledger FOR SELECT USING (true);
+CREATE POLICY ledger_read ON outpost.ledger FOR SELECT
+  USING (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
 CREATE POLICY ledger_insert ON outpost.ledger FOR INSERT
   WITH CHECK (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
 CREATE POLICY ledger_prune ON outpost.ledger FOR DELETE
@@ -123,12 +126,18 @@ CREATE POLICY ledger_prune ON outpost.ledger FOR DELETE
   );
 
 ALTER TABLE outpost.decided ENABLE ROW LEVEL SECURITY;
-CREATE POLICY decided_read ON outpost.decided FOR SELECT USING (true);
+CREATE POLICY decided_read ON outpost.decided FOR SELECT
+  USING (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
 CREATE POLICY decided_insert ON outpost.decided FOR INSERT
   WITH CHECK (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
 
+ALTER TABLE outpost.idempotency ENABLE ROW LEVEL SECURITY;
+CREATE POLICY idempotency_own ON outpost.idempotency
+  USING (site IN (SELECT name FROM outpost.site WHERE role_name = current_user));
+
 CREATE FUNCTION outpost.covers(p_lineage uuid, p_site text, p_epoch uuid, p_seq bigint) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- With the rights of its owner: a token names rows of other sites, of which nobody but they may read more than this.
 -- Parallel safe on purpose: a merged read must not lose its parallel plan to the proof.
 -- STABLE on purpose: it looks with the snapshot of the statement that calls it, so that proof and rows are of one moment.
 BEGIN

@@ -1,7 +1,7 @@
 /**
  * First contact of an applier with main: who is this server (N4), which life of the journal may write (N2), which
- * applier may send (N8). All run with the caller's rights but `ensure_lineage`, which must be able to write a row
- * that no site may make up.
+ * applier may send (N8). All run with the caller's rights but those that write or tell what no site may make up or
+ * read by itself, one fact each.
  */
 export const helloSql = `
 CREATE FUNCTION outpost.server_identity(OUT system_identifier text, OUT timeline integer)
@@ -135,7 +135,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE FUNCTION outpost.has_row(p_site text, p_epoch uuid, p_seq bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM outpost.ledger WHERE site = p_site AND epoch = p_epoch AND seq = p_seq)
       OR EXISTS (SELECT FROM outpost.epoch WHERE site = p_site AND epoch = p_epoch AND dropped_through >= p_seq)
 $$;
@@ -156,6 +156,13 @@ BEGIN
   lsn := pg_current_wal_flush_lsn();
   SELECT s.timeline INTO beat.timeline FROM outpost.server_identity() s;
 END $$;
+
+CREATE FUNCTION outpost.standby_positions(p_names text[]) RETURNS TABLE (name text, flush_lsn text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  -- pg_stat_replication hides positions from all but those who may see every statement of the server, too.
+  SELECT r.application_name, r.flush_lsn::text FROM pg_stat_replication r WHERE r.application_name = ANY (p_names)
+$$;
+REVOKE ALL ON FUNCTION outpost.standby_positions(text[]) FROM PUBLIC;
 
 CREATE FUNCTION outpost.release_attempts() RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

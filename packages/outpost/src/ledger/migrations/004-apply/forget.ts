@@ -37,8 +37,8 @@ DECLARE
   v_deleted integer;
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
-  DELETE FROM outpost.idempotency WHERE (scope, key) IN (
-    SELECT scope, key FROM outpost.idempotency WHERE at < clock_timestamp() - interval '7 days' ORDER BY at LIMIT p_limit
+  DELETE FROM outpost.idempotency WHERE (site, scope, key) IN (
+    SELECT site, scope, key FROM outpost.idempotency WHERE at < clock_timestamp() - interval '7 days' ORDER BY at LIMIT p_limit
   );
   GET DIAGNOSTICS v_deleted = ROW_COUNT;
   RETURN v_deleted < p_limit;
