@@ -5,6 +5,9 @@ import { settleSession } from './session-settings.ts'
 /** How long the other side may take to end its half of a connection. */
 const leaveMs = 500
 
+/** The statement under way reports it. */
+const ignore = () => undefined
+
 /**
  * A client of a pool whose session is settled before its first use (see {@link settleSession}), and whose end ends:
  * the driver takes leave politely and then waits for the peer to hang up as well; behind a half-open link it never
@@ -34,8 +37,11 @@ export class BoundedClient extends DatabaseClient {
 
   async #connectAndSettle(): Promise<pg.Client> {
     await super.connect()
+    // Its pool listens only once it is handed over: a connection that breaks before would end the process.
+    this.on('error', ignore)
     try {
       await settleSession(this)
+      this.off('error', ignore)
       return this
     } catch (error) {
       // A pool forgets a client that did not connect, so nobody else would close this one.
