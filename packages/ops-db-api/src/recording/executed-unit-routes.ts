@@ -117,7 +117,27 @@ function statusRoute(context: RecordingContext): void {
 
 type Request = Parameters<typeof record>[1] & { readonly params: { readonly id: string } }
 
+/**
+ * An end that the client leaves to the site is never before the start: the clock may have been set back since, or the
+ * start is of a clock that goes ahead of this one. Such a unit ends when it starts.
+ */
 async function changeUnit(
+  context: RecordingContext,
+  request: Request,
+  reply: Parameters<typeof record>[2],
+  change: Change,
+) {
+  try {
+    return await recordChange(context, request, reply, change)
+  } catch (error) {
+    const isEarly = error instanceof ProblemError && error.problem.code === serviceCodes.end_before_start.code
+    if (!isEarly || change.end !== undefined) throw error
+    const end = new Date(String(error.problem.details?.start_time))
+    return await recordChange(context, request, reply, { ...change, end })
+  }
+}
+
+async function recordChange(
   { site, checks }: RecordingContext,
   request: Request,
   reply: Parameters<typeof record>[2],
@@ -172,9 +192,11 @@ export function assertUnitChange(
   }
   const start = instantMs(row.start_time ?? '')
   if (end !== undefined && end.getTime() < start) {
+    const start_time = new Date(start).toISOString()
     throw new ProblemError(
       serviceCodes.end_before_start,
-      `The end ${end.toISOString()} lies before the start ${new Date(start).toISOString()}.`,
+      `The end ${end.toISOString()} lies before the start ${start_time}.`,
+      { details: { start_time } },
     )
   }
 }

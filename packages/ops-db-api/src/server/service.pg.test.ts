@@ -195,6 +195,27 @@ describeEachPostgres('the service at two sites', (version) => {
       expect(answer).toMatchObject({ status: 422, body: { code: 'end_before_start' } })
     })
 
+    it('P2: takes an end at a clock that has not come to the start yet, pending or replicated', async () => {
+      const aheadMs = Date.now() + 3_600_000
+      for (const isReplicated of [false, true]) {
+        const start_time = new Date(aheadMs).toISOString()
+        const id = await start({ start_time })
+        if (isReplicated) {
+          await waitFor(
+            async () => (await get(`/executed_obs_units/${id}`)).body.transaction_state === 'replicated',
+            {
+              what: 'the start on the replica',
+            },
+          )
+        }
+        expect(await put(`/executed_obs_units/${id}/finish`)).toMatchObject({
+          status: 200,
+          body: { status: 'completed' },
+        })
+        expect((await get(`/executed_obs_units/${id}`)).body).toMatchObject({ end_time: start_time })
+      }
+    })
+
     it('N22: an id that is known already, pending or replicated', async () => {
       const id = randomUUID()
       await start({ id })
