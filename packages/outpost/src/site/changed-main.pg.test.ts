@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, type Link, startLink, untilCaughtUp } from '@outpost/lab'
-import { describeEachPostgres, startTestCluster } from '@outpost/lab/testing'
+import { describeEachPostgres, startTestCluster, waitFor } from '@outpost/lab/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { migrate } from '../ledger/migrate.ts'
 import { outpostMigrations } from '../ledger/migration.ts'
@@ -88,5 +88,19 @@ describeEachPostgres('a main that somebody changes under way', (pg) => {
     expect(await cluster.primary.query('SELECT * FROM note ORDER BY id')).toEqual(
       [1, 2, 3].map((id) => ({ id, text: `note ${id}` })),
     )
+  })
+
+  it('P6: a server without the tables in the place of the replica is no answer', async () => {
+    await (await record(1)).replicated()
+    const { standby } = cluster
+    await standby.stop('immediate')
+    await standby.clearData()
+    await standby.init()
+    await standby.start()
+    await waitFor(async () => (await notes()).servedBy === 'main', { what: 'a read that main serves' })
+    await expect(site.read('SELECT nothing()')).rejects.toMatchObject({ code: '42883' })
+    link.cut()
+    const error: unknown = await notes().catch((reason: unknown) => reason)
+    expect(['main_unreachable', 'replica_unreachable']).toContain((error as { code?: unknown }).code)
   })
 })

@@ -190,10 +190,22 @@ export class MergedReads {
       const sqlstate = (error as { code?: unknown }).code
       if (sqlstate === 'OP001') return { kind: 'uncovered', what: 'lineage' }
       if (sqlstate === 'OP002') return { kind: 'uncovered', what: 'floor' }
+      // A server that was put in the replica's place, or one behind a migration. Main knows whether there is no such
+      // thing; who asks this node alone is told what it says.
+      if (insists && node === this.#options.replica && missingCodes.has(sqlstate)) {
+        const message = `The replica has not what the read asks for: ${(error as Error).message}.`
+        return {
+          kind: 'unreachable',
+          error: new OutpostError('replica_unreachable', message, { cause: error }),
+        }
+      }
       throw error
     }
   }
 }
+
+/** The table, the schema or the function is not there. */
+const missingCodes: ReadonlySet<unknown> = new Set(['42P01', '3F000', '42883'])
 
 /** The name is known on this backend already, or not any more. */
 const nameErrors: ReadonlySet<unknown> = new Set(['42P05', '26000'])
