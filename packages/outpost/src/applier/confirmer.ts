@@ -28,7 +28,10 @@ export interface ConfirmerOptions {
   readonly intervalMs?: number
   /** Between two looks when nothing waits, to learn of a replica that has gone or diverged. Default 1,000. */
   readonly idleIntervalMs?: number
-  /** A replica without main's lineage whose replay stands still for this long counts as diverged. Default 60,000. */
+  /**
+   * A replica without main's lineage whose replay stands still for this long counts as diverged, and so does one that was
+   * promoted apart. Default 60,000.
+   */
   readonly divergedAfterMs?: number
   readonly random?: () => number
   /** After the statuses were written: take them out of the overlay (late removal, E10). */
@@ -69,6 +72,7 @@ export class Confirmer {
   #state: ReplicaState | undefined
   #failures = 0
   #still: { readonly lsn: string; readonly sinceMs: number } | undefined
+  #apartSinceMs: number | undefined
 
   constructor(options: ConfirmerOptions) {
     this.#options = options
@@ -157,7 +161,12 @@ export class Confirmer {
       this.#note(this.#isDiverged(look, lineage.lsn) ? 'diverged' : 'behind')
       return false
     }
+    if (look.isOtherPrimary) {
+      this.#note(this.#isApart() ? 'diverged' : 'behind')
+      return false
+    }
     this.#still = undefined
+    this.#apartSinceMs = undefined
     this.#note('connected')
     if (this.#isLeading) await noteReplicaUnder(journal, lineage.id, this.#options.clock.nowMs())
     const confirmed = this.#confirmedOf(seqs, look.islands)
@@ -218,6 +227,13 @@ export class Confirmer {
     const nowMs = this.#options.clock.monotonicMs()
     if (this.#still?.lsn !== look.lsn) this.#still = { lsn: look.lsn, sinceMs: nowMs }
     return nowMs - this.#still.sinceMs >= (this.#options.divergedAfterMs ?? 60_000)
+  }
+
+  /** A new main says hello to no site for a moment after its promotion: only one that stays apart has diverged. */
+  #isApart(): boolean {
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#apartSinceMs ??= nowMs
+    return nowMs - this.#apartSinceMs >= (this.#options.divergedAfterMs ?? 60_000)
   }
 
   #note(state: ReplicaState, reason?: string): void {

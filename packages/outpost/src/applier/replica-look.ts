@@ -12,6 +12,8 @@ export interface ConfirmedIsland {
 export interface ReplicaLook {
   /** The node has the current main's lineage row: it descends from it. */
   readonly hasLineage: boolean
+  /** It takes writes and is not the current main: promoted apart, it goes its own way although it descends from main. */
+  readonly isOtherPrimary: boolean
   /** Replayed, or on a primary written, up to here. */
   readonly lsn: string
   readonly islands: readonly ConfirmedIsland[]
@@ -26,6 +28,7 @@ export type ReplicaQuery = (
 /** One statement, so that lineage, position and rows are of one snapshot. */
 const lookSql = `
 SELECT EXISTS (SELECT FROM outpost.lineage WHERE id = $1) AS has_lineage,
+       CASE WHEN pg_is_in_recovery() THEN false ELSE outpost.current_lineage() IS DISTINCT FROM $1 END AS is_other_primary,
        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn,
        (SELECT coalesce(json_agg(json_build_object('epoch', i.epoch, 'lineage', i.lineage, 'from', i.from_seq, 'to', i.to_seq)), '[]')
         FROM (
@@ -66,6 +69,7 @@ export async function lookAtReplica(
   const row = rows[0]!
   return {
     hasLineage: row.has_lineage === true,
+    isOtherPrimary: row.is_other_primary === true,
     lsn: String(row.lsn),
     islands: row.islands as readonly ConfirmedIsland[],
   }

@@ -103,4 +103,13 @@ describeEachPostgres('a main that somebody changes under way', (pg) => {
     const error: unknown = await notes().catch((reason: unknown) => reason)
     expect(['main_unreachable', 'replica_unreachable']).toContain((error as { code?: unknown }).code)
   })
+
+  it('N15: a replica that was promoted by mistake is told, and reads still show every write', async () => {
+    await (await record(1)).replicated()
+    await cluster.standby.promote()
+    const problems = async () => (await site.health()).problems.map(({ code }) => code)
+    await waitFor(async () => (await problems()).includes('replica_behind'), { what: 'health telling it' })
+    await (await record(2)).applied()
+    expect((await notes()).rows.map(({ id }) => id)).toEqual([1, 2])
+  })
 })
