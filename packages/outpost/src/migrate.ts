@@ -13,3 +13,4 @@ export {
   migrationChecksum,
   outpostMigrations,
 } from './ledger/migration.ts'
+export { type KeyPlanRequest, type PlannedKeys, planKeys } from './ledger/plan-keys.ts'

@@ -142,6 +142,26 @@ describeEachPostgres('commands on main', (pg) => {
     })
   })
 
+  it('P10: site reserve-keys checks, plans, and says why it cannot', async () => {
+    const reserve = (table: string, ...more: readonly string[]) =>
+      outpost(['site', 'reserve-keys', 'near', table, ...more])
+    const plans = () => server().query('SELECT table_name, block_size FROM outpost.key_plan')
+    expect(await reserve('obs_unit', '--dry-run')).toMatchObject({
+      code: 0,
+      stdout: 'near could reserve 10000 numbers of public.obs_unit.id at a time.\n',
+    })
+    expect(await plans()).toEqual([])
+    expect(await reserve('public.obs_unit', '--block', '500', '--json')).toMatchObject({ code: 0 })
+    expect(await plans()).toEqual([{ table_name: 'public.obs_unit', block_size: 500 }])
+    expect(await reserve('public.raw_data_file')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        'no column of the primary key of public.raw_data_file takes its number',
+      ),
+    })
+    expect(await reserve('public.obs_unit', '--block', '0')).toMatchObject({ code: 2 })
+  })
+
   it.each([
     ['a superuser', 'CREATE ROLE unsafe LOGIN SUPERUSER', /is a superuser or a member of one\./],
     [

@@ -3,11 +3,13 @@ import { callSite, siteAddress } from '../site/site-client.ts'
 import type { CommandContext } from './context.ts'
 import { examples } from './exit-codes.ts'
 import { addSiteOptions, jsonOption, type SiteCommandOptions } from './options.ts'
+import { addReserveKeysCommand } from './site-keys.ts'
 import { addSiteRoleCommands } from './site-role.ts'
 
 export function addSiteCommands(program: Command, context: CommandContext): void {
   const site = program.command('site').description('Tell a site what only a person can decide.')
   addSiteRoleCommands(site, context)
+  addReserveKeysCommand(site, context)
   addSiteOptions(site.command('accept-main'))
     .description(
       'Accept the present main, which is no descendant of the one that the site wrote to before. Needs the scope admin.',

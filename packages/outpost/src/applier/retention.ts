@@ -109,7 +109,7 @@ function isCovered(status: TransactionStatus, facts: RetentionFacts): boolean {
 }
 
 /** Positions of different timelines are never compared (P8): then it is kept. */
-function hasReached(standby: string, position: string | undefined): boolean {
+export function hasReached(standby: string, position: string | undefined): boolean {
   if (position === undefined) return false
   const [standbyTimeline, standbyLsn] = split(standby)
   const [timeline, lsn] = split(position)

@@ -75,6 +75,18 @@ export const errorCodes = {
     'A required value is missing and cannot be made at the site.',
     'Supply the value.',
   ),
+  keys_unavailable: entry(
+    503,
+    3,
+    'A number of a sequence was left out, and none that is reserved for this site may be used now.',
+    'Supply the number, or send the request again once main has been reached; reserve larger blocks with `outpost site reserve-keys`.',
+  ),
+  keys_refused: entry(
+    409,
+    2,
+    'Numbers of this table cannot be reserved for a site.',
+    'Do what the message says, or give the table a UUID key.',
+  ),
   missing_key: entry(
     422,
     2,

@@ -105,6 +105,7 @@ describeEachPostgres('the role of a site', (version) => {
   it('changes nothing of another site, by no statement and through no function', async () => {
     const { epoch, term } = await livingInstitute()
     const [lineage] = await main.query('SELECT id FROM outpost.lineage')
+    await main.query('CREATE TABLE numbered (id serial PRIMARY KEY)')
     const client = await connect(observatory)
     const before = await main.query(everythingSql)
     const row = `1000, now(), now(), '${epoch}', gen_random_uuid(), '${String(lineage!.id)}', 'institute', 'applied', ''`
@@ -142,6 +143,11 @@ describeEachPostgres('the role of a site', (version) => {
       `SELECT outpost.apply_one('institute', '${epoch}', 0, '${String(lineage!.id)}', '[]', '{}', '[]', '[1000, "${randomUUID()}", "", 0, [], true, []]', true, false)`,
       `SELECT outpost.apply_group('institute', '${epoch}', 0, '${String(lineage!.id)}', '[]', '{}', '{}', '{"x": [[1000, "${randomUUID()}", "", 0]], "r": []}')`,
       `SELECT outpost.forget_answers()`,
+      `SELECT outpost.plan_keys('institute', 'public.numbered', 10)`,
+      `SELECT outpost.reserve_keys('institute', 'public.numbered', '${String(lineage!.id)}')`,
+      `SELECT outpost.keep_keys('institute', 'public.numbered', '${String(lineage!.id)}', '[]')`,
+      `SELECT outpost.store_keys('institute', 'public.numbered', 1, '{1}')`,
+      `INSERT INTO outpost.key_plan VALUES ('institute', 'public.numbered', 'id', 10)`,
       `ALTER TABLE outpost.ledger DISABLE ROW LEVEL SECURITY`,
       `CREATE POLICY mine ON outpost.ledger USING (true)`,
       `ALTER FUNCTION outpost.has_row OWNER TO ${observatory}`,
@@ -254,7 +260,9 @@ describeEachPostgres('the role of a site', (version) => {
       'covers',
       'ensure_lineage',
       'has_row',
+      'keep_keys',
       'release_attempts',
+      'reserve_keys',
       'server_identity',
       'standby_positions',
     ])

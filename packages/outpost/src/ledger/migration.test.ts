@@ -11,6 +11,7 @@ const pinned = {
   '2 hello': 'd9458fdd5d98cd233ace43a421934a71666d9dfede0dbbab7566382d6425b66c',
   '3 statement': '7d0a8e0aac72c3168fc6d9e6d191ef771b692980877fdeaa22cf3d1d5ef6b251',
   '4 apply': '10dad263fdae479b1be1cf18ef73f09b65eb2bc86d1ca4d25ce47052648d1d8c',
+  '5 keys': 'eb64d60b9312cf0fef0eadd6b35dc30b2c742f4c98012e898d2061a1bc7498c3',
 }
 
 describe('the migrations of Outpost', () => {

@@ -3,6 +3,7 @@ import { ledgerSql } from './migrations/001-ledger.ts'
 import { helloSql } from './migrations/002-hello.ts'
 import { statementSql } from './migrations/003-statement.ts'
 import { applySql } from './migrations/004-apply.ts'
+import { keysSql } from './migrations/005-keys.ts'
 
 /** One numbered step of a schema. Once released it never changes; a change is a new migration. */
 export interface Migration {
@@ -33,5 +34,6 @@ export const outpostMigrations: MigrationSet = {
     { number: 2, name: 'hello', sql: helloSql },
     { number: 3, name: 'statement', sql: statementSql },
     { number: 4, name: 'apply', sql: applySql },
+    { number: 5, name: 'keys', sql: keysSql },
   ],
 }

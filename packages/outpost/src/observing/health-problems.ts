@@ -19,6 +19,7 @@ export function findProblems(facts: HealthFacts): Problem[] {
     ...replicaProblems(facts),
     ...standbyProblems(facts),
     ...transactionProblems(facts),
+    ...keyProblems(facts),
     ...effectProblems(facts),
     ...alarmProblems(facts),
   ]
@@ -203,6 +204,14 @@ function transactionProblems(facts: HealthFacts): Problem[] {
     })
   }
   return problems
+}
+
+function keyProblems({ keyShortages = [] }: HealthFacts): Problem[] {
+  return keyShortages.map(({ table, left, reason }) => ({
+    code: 'keys_low',
+    message: `${left} reserved numbers of ${table} may be used: ${reason}.`,
+    hint: 'Inserts that leave the number out are refused when none is left. They are refilled while main is reached; larger blocks last longer (`outpost site reserve-keys`).',
+  }))
 }
 
 function effectProblems({ effects }: HealthFacts): Problem[] {

@@ -32,6 +32,12 @@ export interface HealthFacts {
   readonly bufferAlarmSize: number
   readonly main: MainContact
   readonly replica: 'connected' | 'unreachable' | 'diverged' | 'unused'
+  /** Tables whose reserved numbers run out. */
+  readonly keyShortages?: readonly {
+    readonly table: string
+    readonly left: number
+    readonly reason: string
+  }[]
   /** Since when the replica answers without the row of main's lineage. */
   readonly replicaBehindMs: number | undefined
   readonly applier: {

@@ -48,6 +48,7 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     alarms: facts.alarms,
     pausedBy: applier.pausedBy,
     unknownStandbys: engine.standbys.unknown,
+    keyShortages: engine.keys.shortages,
     lagSeconds: lag.seconds,
     mainLsn: settings.lsnTracking ? facts.mainLsn : undefined,
     replicaLsn: lag.replicaLsn,

@@ -97,12 +97,16 @@ export class RunningSite implements Site {
   }
 
   transaction(): TransactionBuilder {
-    return new TransactionBuilder(this.catalog, { clock: this.#parts.clock })
+    return new TransactionBuilder(this.catalog, {
+      clock: this.#parts.clock,
+      drawKey: (table, column) => this.#engine.keys.draw(table, column),
+    })
   }
 
   async append(transaction: TransactionBuilder, options: AppendOptions = {}): Promise<Receipt> {
     if (this.#stopped) throw new OutpostError('site_stopped', `Site ${this.name} is stopping.`)
     try {
+      await this.#engine.keys.settle()
       return this.#receipt(await this.#appender.append(transaction, options))
     } catch (error) {
       this.#engine.facts.appendFailed(error)

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Journal } from '../journal/journal.ts'
+import type { ReservedKeys } from '../keys/reserved-keys.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { CatalogSource } from './catalog-source.ts'
@@ -20,6 +21,7 @@ export interface SiteChoresOptions {
   readonly journal: Journal
   readonly putBack: PutBack
   readonly standbys: PromotableStandbys
+  readonly keys: Pick<ReservedKeys, 'refresh'>
 }
 
 const intervalMs = 500
@@ -54,8 +56,19 @@ export class SiteChores {
   }
 
   async #run(): Promise<void> {
-    const { clock, catalog, main, replica, dependencies, cones, decisions, journal, putBack, standbys } =
-      this.#options
+    const {
+      clock,
+      catalog,
+      main,
+      replica,
+      dependencies,
+      cones,
+      decisions,
+      journal,
+      putBack,
+      standbys,
+      keys,
+    } = this.#options
     let catalogDueMs = clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
       const settled = settledThrough(journal, decisions)
@@ -77,6 +90,7 @@ export class SiteChores {
         // A node that is away is the confirmer's and the applier's news; this round is simply tried again.
         this.#lastError = error instanceof Error ? error.message : String(error)
       }
+      await keys.refresh()
       await clock.sleep(intervalMs, this.#stopping.signal)
     }
   }

@@ -5,6 +5,8 @@ import { Confirmer, type ReplicaState } from '../applier/confirmer.ts'
 import { Retainer } from '../applier/retainer.ts'
 import { EffectRunner } from '../effects/effect-runner.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
+import { MainKeys } from '../keys/main-keys.ts'
+import { ReservedKeys } from '../keys/reserved-keys.ts'
 import type { TransactionRecord } from '../transaction/transaction.ts'
 import { CatalogRepair } from './catalog-repair.ts'
 import { inCommitOrder, newestConfirmed } from './confirmed-order.ts'
@@ -47,6 +49,7 @@ export class SiteEngine {
   readonly effects: EffectRunner | undefined
   readonly deadLetters: DecidedLetters
   readonly standbys: PromotableStandbys
+  readonly keys: ReservedKeys
   readonly #parts: SiteParts
   readonly #lineage: KnownLineage
   readonly #news: StatusNews
@@ -78,6 +81,13 @@ export class SiteEngine {
     this.facts = new SiteFacts(clock, parts.settings.idleIntervalMs)
     this.waiters = new StateWaiters((seq) => journal.status(seq))
     this.#lineage = new KnownLineage(journal)
+    this.keys = new ReservedKeys({
+      journal,
+      clock,
+      main: new MainKeys(parts.main, parts.settings.name),
+      lineage: () => this.#lineage.current?.id,
+      standbys: this.standbys,
+    })
     this.#news = new StatusNews({
       journal,
       clock,
@@ -97,7 +107,12 @@ export class SiteEngine {
     this.reads = this.#makeReads()
     this.#confirmer = this.#makeConfirmer()
     this.#retainer = this.#makeRetainer()
-    this.#chores = new SiteChores({ ...parts, putBack: this.#putBack, standbys: this.standbys })
+    this.#chores = new SiteChores({
+      ...parts,
+      putBack: this.#putBack,
+      standbys: this.standbys,
+      keys: this.keys,
+    })
     this.#leadership = this.#makeLeadership()
     this.#folded = this.#makeFolded()
     this.#mainLook = this.#makeMainLook()
@@ -346,6 +361,7 @@ export class SiteEngine {
     if (news.lineage !== known?.id) {
       if (known) await this.#putBack.all()
       await this.#lineage.change({ id: news.lineage, lsn: news.lineageLsn })
+      void this.keys.refresh()
     }
     this.events.emit({ kind: 'lineage', lineage: news.lineage, redriven: news.redriven })
     this.#confirmer.wake()

@@ -115,7 +115,7 @@ describe('an insert', () => {
       ['id', 'missing_value'],
       ['level', 'missing_value'],
     ])
-    expect(error.hint).toContain('reserved for this site')
+    expect(error.hint).toContain('outpost site reserve-keys')
     expect(begin().insert('numbered', { id: 5, level: 0.5 }).key).toEqual({ id: '5' })
     expect(failure(() => begin().insert('always', {})).code).toBe('missing_value')
     expect(failure(() => begin().insert('always', { id: 1 })).code).toBe('invalid_value')

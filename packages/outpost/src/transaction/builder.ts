@@ -27,6 +27,8 @@ export interface BuilderOptions {
   readonly maximumOperations?: number
   /** Of the canonical text of all operations. Default 16 MB. */
   readonly maximumBytes?: number
+  /** Numbers for columns that a sequence on main numbers; without it such a column must be supplied. */
+  readonly drawKey?: EdgeContext['drawKey']
 }
 
 /** What the caller knows of the row before an update or delete: it keeps the transaction out of the common lane (N10). */
@@ -56,7 +58,7 @@ const generators = new WeakMap<Clock, WeakMap<RandomSource, () => string>>()
  * ```
  *
  * Errors of a step list every problem in `details.errors` and leave the transaction as it was: `unknown_table`,
- * `unknown_column`, `invalid_value`, `missing_value`, `missing_key`, `transaction_too_large`.
+ * `unknown_column`, `invalid_value`, `missing_value`, `missing_key`, `keys_unavailable`, `transaction_too_large`.
  */
 export class TransactionBuilder {
   readonly id: string
@@ -76,7 +78,12 @@ export class TransactionBuilder {
     this.#maximumOperations = options.maximumOperations ?? defaultMaximumOperations
     this.#maximumBytes = options.maximumBytes ?? defaultMaximumBytes
     this.nowMs = clock.nowMs()
-    this.#context = { nowMs: this.nowMs, random, uuidV7: generatorFor(clock, random) }
+    this.#context = {
+      nowMs: this.nowMs,
+      random,
+      uuidV7: generatorFor(clock, random),
+      ...(options.drawKey && { drawKey: options.drawKey }),
+    }
     this.id = this.#context.uuidV7()
   }
 

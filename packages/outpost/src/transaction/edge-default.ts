@@ -1,4 +1,5 @@
-import type { Column } from '../postgres/catalog.ts'
+import type { DrawnKey } from '../keys/reserved-keys.ts'
+import type { Column, TableName } from '../postgres/catalog.ts'
 import { type DefaultExpression, parseDefault } from './default-expression.ts'
 import type { RandomSource } from './random-source.ts'
 import { uuidV4 } from './uuid-v7.ts'
@@ -12,6 +13,8 @@ export interface EdgeContext {
   readonly nowMs: number
   readonly random: RandomSource
   readonly uuidV7: () => string
+  /** A number that was reserved for this site, of a column that a sequence on main numbers. */
+  readonly drawKey?: (table: TableName, column: string) => DrawnKey
 }
 
 export type EdgeDefault =
