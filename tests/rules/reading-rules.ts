@@ -4,6 +4,7 @@ const outpost = 'packages/outpost/src'
 const service = 'packages/ops-db-api/src'
 const overlay = `${outpost}/overlay/rules.pg.test.ts`
 const site = `${outpost}/site/site-rules.pg.test.ts`
+const tokenReads = `${outpost}/site/token-reads.pg.test.ts`
 
 /** N16-N21: merged reads. */
 export const readingRules: readonly Rule[] = [
@@ -216,10 +217,56 @@ export const readingRules: readonly Rule[] = [
       },
       {
         ensures: 'a token that names a record which is not here is waited for, then refused',
-        file: `${outpost}/site/token-wait.ts`,
-        find: 'if (foreign.length === 0) return',
-        replace: 'return',
+        file: `${outpost}/site/arrived.ts`,
+        find: '  if (missing) {',
+        replace: '  if (missing && seen.length === 0) {',
         test: { file: site, title: "N21: a token of another site's record is waited for briefly" },
+      },
+      {
+        ensures:
+          'what has arrived on the node does not cover what others made of it since, whatever keeps it pending',
+        file: `${outpost}/overlay/carry/collect.ts`,
+        find: 'links.filter(({ seq }) => !arrived.has(seq))',
+        replace: 'links',
+        test: { file: tokenReads, title: 'N21: shows what it made of a row that a long read keeps' },
+      },
+      {
+        ensures: 'also while the answer of main is under way',
+        file: `${outpost}/site/arrived.ts`,
+        find: '...(await byId(node, [...untold], options))',
+        replace: '...[...untold].slice(untold.size)',
+        test: { file: tokenReads, title: 'N21: shows what it made of a row whose outcome main has not' },
+      },
+      {
+        ensures: 'a number alone does not say that it has arrived',
+        file: `${outpost}/site/arrived.ts`,
+        find: 'if (here.has(id)) found.push(seq)',
+        replace: 'if (here.has(id) || !here.has(id)) found.push(seq)',
+        test: { file: tokenReads, title: 'P6, N21: takes nothing for arrived that has only its number' },
+      },
+      {
+        ensures: 'what was put back meanwhile is looked for, too',
+        file: `${outpost}/overlay/create-overlay.ts`,
+        find: 'if (returns === this.#returns) return read',
+        replace: 'if (returns >= 0) return read',
+        test: { file: overlay, title: 'N21: what is put back while it is asked' },
+      },
+      {
+        ensures: 'no pending row answers for itself then',
+        file: `${outpost}/site/row-reads.ts`,
+        find: 'options.seen ? undefined : await',
+        replace: 'await',
+        test: { file: tokenReads, title: 'N21: answers no pending row from the journal alone' },
+      },
+      {
+        ensures: 'main is asked for an absent row with the same token',
+        file: `${service}/resources/proven-row.ts`,
+        find: 'return rowOnMain(site, resource, id, options.token)',
+        replace: 'return rowOnMain(site, resource, id)',
+        test: {
+          file: `${service}/resources/proven-row.pg.test.ts`,
+          title: 'N21: a row that another site deleted',
+        },
       },
     ],
   },

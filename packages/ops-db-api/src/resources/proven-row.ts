@@ -6,6 +6,8 @@ type FoundRow = NonNullable<Awaited<ReturnType<Site['readRow']>>>
 
 /** How long main may take to say whether it has a row that the replica lacks. */
 const mainBudgetMs = 1_000
+/** The same for a token of another site, which main proves in some round trips more. */
+const mainTokenBudgetMs = 3_000
 
 /**
  * A row by id; undefined only where its absence is proven (N21). A replica runs behind, so a site that may
@@ -19,13 +21,19 @@ export async function provenRow(
 ): Promise<FoundRow | undefined> {
   const found = await site.readRow(resource.table, { id }, options)
   if (found !== undefined || site.readsMainOnly) return found
-  return rowOnMain(site, resource, id)
+  return rowOnMain(site, resource, id, options.token)
 }
 
 /** The second half of {@link provenRow}, for a caller that already knows that the replica lacks the row. */
-export async function rowOnMain(site: Site, resource: Resource, id: string): Promise<FoundRow | undefined> {
+export async function rowOnMain(
+  site: Site,
+  resource: Resource,
+  id: string,
+  token?: string,
+): Promise<FoundRow | undefined> {
+  const timeoutMs = token === undefined ? mainBudgetMs : mainTokenBudgetMs
   try {
-    return await site.readRow(resource.table, { id }, { node: 'main', timeoutMs: mainBudgetMs })
+    return await site.readRow(resource.table, { id }, { node: 'main', timeoutMs, ...(token && { token }) })
   } catch (error) {
     if (!isOutpostError(error) || error.status < 500) throw error
     throw new ProblemError(

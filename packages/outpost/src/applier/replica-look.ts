@@ -25,12 +25,8 @@ export type ReplicaQuery = (
   values: readonly unknown[],
 ) => Promise<readonly Readonly<Record<string, unknown>>[]>
 
-/** One statement, so that lineage, position and rows are of one snapshot. */
-const lookSql = `
-SELECT EXISTS (SELECT FROM outpost.lineage WHERE id = $1) AS has_lineage,
-       CASE WHEN pg_is_in_recovery() THEN false ELSE outpost.current_lineage() IS DISTINCT FROM $1 END AS is_other_primary,
-       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn,
-       (SELECT coalesce(json_agg(json_build_object('epoch', i.epoch, 'lineage', i.lineage, 'from', i.from_seq, 'to', i.to_seq)), '[]')
+/** The {@link ConfirmedIsland}s as JSON; site, epochs, first and last seq are parameters 2 to 5 of the statement. */
+export const islandsSql = `(SELECT coalesce(json_agg(json_build_object('epoch', i.epoch, 'lineage', i.lineage, 'from', i.from_seq, 'to', i.to_seq)), '[]')
         FROM (
           SELECT g.epoch, g.lineage, min(g.seq) AS from_seq, max(g.seq) AS to_seq
           FROM (
@@ -41,7 +37,14 @@ SELECT EXISTS (SELECT FROM outpost.lineage WHERE id = $1) AS has_lineage,
           UNION ALL
           SELECT e.epoch, NULL, 1, e.dropped_through FROM outpost.epoch e
           WHERE e.site = $2 AND e.epoch = ANY ($3::uuid[]) AND e.dropped_through >= $4
-        ) i) AS islands`
+        ) i)`
+
+/** One statement, so that lineage, position and rows are of one snapshot. */
+const lookSql = `
+SELECT EXISTS (SELECT FROM outpost.lineage WHERE id = $1) AS has_lineage,
+       CASE WHEN pg_is_in_recovery() THEN false ELSE outpost.current_lineage() IS DISTINCT FROM $1 END AS is_other_primary,
+       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn,
+       ${islandsSql} AS islands`
 
 /** Pure: the node shows the ledger row of this transaction, or that it had it; any lineage will do where none is known. */
 export function isShownBy(

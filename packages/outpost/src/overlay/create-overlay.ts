@@ -11,8 +11,18 @@ import { foldRow, historyOf } from './carry/row-history.ts'
 import { Floor, type FloorPoint } from './floor.ts'
 import { PendingIndex } from './index/pending-index.ts'
 import type { PendingTable } from './index/pending-table.ts'
-import { type ReadView, runMergedRead } from './merged-read.ts'
-import type { Coverage, FoldedRow, MergedRead, NodeExecutor, Overlay, OverlayPin } from './overlay.ts'
+import { type ReadStatement, type ReadView, runMergedRead } from './merged-read.ts'
+import type {
+  Coverage,
+  FindArrived,
+  FoldedRow,
+  HeldTransactions,
+  MergedRead,
+  NodeExecutor,
+  Overlay,
+  OverlayPin,
+  QueryOptions,
+} from './overlay.ts'
 import { inOneSnapshot, isOvertaken, type OverlayMoment, type Overtaking } from './overtaking.ts'
 import { Pins } from './pins.ts'
 import { refuseBypass } from './refuse-read.ts'
@@ -55,6 +65,7 @@ class PendingOverlay implements Overlay {
   readonly #dismissed = new Set<Seq>()
   #version: Seq = 0
   #removals = 0
+  #returns = 0
 
   constructor(options: OverlayOptions) {
     this.#options = options
@@ -98,6 +109,7 @@ class PendingOverlay implements Overlay {
 
   putBack(records: readonly TransactionRecord[]): void {
     if (records.length === 0) return
+    this.#returns++
     const seqs = records.map((record) => record.seq)
     this.#pins.keep(new Set(seqs))
     for (const seq of seqs) this.#dismissed.delete(seq)
@@ -140,10 +152,10 @@ class PendingOverlay implements Overlay {
     node: NodeExecutor,
     sql: string,
     values: readonly unknown[],
-    options: { readonly coverage: Coverage; readonly pin?: OverlayPin },
+    options: QueryOptions,
   ): Promise<MergedRead> {
     await loadGrammar()
-    const { pin } = options
+    const { pin, findArrived } = options
     if (pin && !this.#pins.isOpen(pin)) {
       throw new OutpostError(
         'wait_timeout',
@@ -161,6 +173,11 @@ class PendingOverlay implements Overlay {
     const release = this.#pins.hold()
     try {
       const statement = { node, plan, values, names: this.#names }
+      if (findArrived) {
+        return await inOneSnapshot(node, () =>
+          this.#caughtUp(() => this.#readArrived(statement, options.coverage, findArrived)),
+        )
+      }
       const view = this.#view(options.coverage, pin?.version)
       if (pin) return await runMergedRead(statement, view)
       return await runMergedRead(statement, view, {
@@ -175,6 +192,24 @@ class PendingOverlay implements Overlay {
     }
   }
 
+  /** Ends when nothing was put back meanwhile, which may have arrived too; at the latest with the node's deadline. */
+  async #readArrived(
+    statement: ReadStatement,
+    coverage: Coverage,
+    findArrived: FindArrived,
+  ): Promise<MergedRead> {
+    for (;;) {
+      const returns = this.#returns
+      const arrived = await findArrived(statement.node, this.#held)
+      const read = await runMergedRead(statement, { ...this.#view(coverage), arrived })
+      if (returns === this.#returns) return read
+    }
+  }
+
+  get #held(): HeldTransactions {
+    return { range: this.#index.range, holds: (seq) => this.#index.holds(seq) }
+  }
+
   #view(coverage: Coverage, through?: Seq): ReadView {
     return {
       index: this.#index,
@@ -184,6 +219,7 @@ class PendingOverlay implements Overlay {
       epochs: this.#options.journal.epochs,
       through,
       held: this.#heldSeqs(),
+      arrived: none,
       momentNow: this.#momentNow,
     }
   }

@@ -30,12 +30,14 @@ export interface ReadView {
   readonly through: Seq | undefined
   /** Transactions that main refused or holds back (N20). */
   readonly held: ReadonlySet<Seq>
+  /** Transactions that the node shows by itself in the snapshot of the statement (N21). */
+  readonly arrived: ReadonlySet<Seq>
   /** Where the overlay stands at this moment. */
   readonly momentNow: () => OverlayMoment
 }
 
 /** What is asked, and of whom. */
-interface ReadStatement {
+export interface ReadStatement {
   readonly node: NodeExecutor
   readonly plan: ReadPlan
   readonly values: readonly unknown[]
@@ -122,20 +124,21 @@ function prepare(
   forced: ReadonlySet<number>,
   mayBeOptimistic: boolean,
 ): Prepared {
-  const heldSlots = slotsOf(view)
+  const mustLook = slotsOf(view)
   const parts: TablePart[] = []
   for (const touched of plan.touched.values()) {
     const table = view.index.table(touched.table.name)
     if (!table || table.count === 0) continue
     const pruning = pruningFor(plan, touched, table, values, mayBeOptimistic)
-    const chosen = chooseSlots(view.index, table, pruning, heldSlots)
+    const chosen = chooseSlots(view.index, table, pruning, mustLook)
     if (!chosen) continue
     const isLarge = pruning.kind === 'all' && table.count > maximumPreparedRows
     const carry = new TableCarry(table.items, plan.columnNames, isLarge)
     const collection = new Collection(view.index, table, carry, {
       through: view.through,
-      heldSlots,
+      mustLook,
       held: view.held,
+      arrived: view.arrived,
       isTracked: pruning.kind !== 'all',
     })
     const isForced = pruning.kind === 'matching' && pruning.isOptimistic
@@ -161,11 +164,13 @@ function pruningFor(
   return { ...pruning, isOptimistic: false, first: undefined }
 }
 
-/** Rows that main refused a transaction of, or that wait for one that it refused. */
-function slotsOf({ index, held }: ReadView): ReadonlySet<number> {
-  if (held.size === 0) return none
+/** Rows that main refused a transaction of, or that wait for one that it refused, and those that have arrived in part. */
+function slotsOf({ index, held, arrived }: ReadView): ReadonlySet<number> {
+  if (held.size + arrived.size === 0) return none
   const slots = new Set<number>()
-  for (const seq of held) for (const slot of index.slotsOf(seq)) slots.add(slot)
+  for (const seqs of [held, arrived]) {
+    for (const seq of seqs) for (const slot of index.slotsOf(seq)) slots.add(slot)
+  }
   return slots
 }
 
@@ -242,8 +247,9 @@ function proofFor(coverage: Coverage, floors: readonly FloorPoint[]): ProofPlan 
 }
 
 /** Of rows asked for by key main's table is not needed when all of them are pending. */
-function readsBase({ pruning, table, collection }: TablePart, { index, held, through }: ReadView): boolean {
-  if (pruning.kind !== 'keys' || held.size > 0 || through !== undefined) return true
+function readsBase({ pruning, table, collection }: TablePart, view: ReadView): boolean {
+  const { index, held, arrived, through } = view
+  if (pruning.kind !== 'keys' || held.size + arrived.size > 0 || through !== undefined) return true
   return pruning.keys.some((key) => {
     const slot = index.find(table, key)
     return slot === -1 || !collection.taken?.has(slot) || index.slots.has(slot, movedFlag)

@@ -52,6 +52,31 @@ export interface OverlayPin {
   release(): void
 }
 
+/** The transactions that an overlay holds. */
+export interface HeldTransactions {
+  /** The oldest and the newest; undefined when it holds none. */
+  readonly range: { readonly first: Seq; readonly last: Seq } | undefined
+  holds(seq: Seq): boolean
+}
+
+/**
+ * Says which of the held transactions the node shows by itself in the snapshot that it is in, whole. Throws where the
+ * snapshot will not do.
+ */
+export type FindArrived = (node: NodeExecutor, held: HeldTransactions) => Promise<ReadonlySet<Seq>>
+
+/** What a merged read rests on, beside what is pending. */
+export interface QueryOptions {
+  readonly coverage: Coverage
+  /** For statements of one fixed snapshot of the caller's (N16). */
+  readonly pin?: OverlayPin
+  /**
+   * For a caller that has seen what others made of this site's rows (N21): what has arrived on the node is read there
+   * and covers nothing. The statement then runs in a snapshot of its own on the node, which must be outside a transaction; not with a pin.
+   */
+  readonly findArrived?: FindArrived
+}
+
 /**
  * A site's pending transactions folded per row.
  *
@@ -85,6 +110,6 @@ export interface Overlay {
     node: NodeExecutor,
     sql: string,
     values: readonly unknown[],
-    options: { readonly coverage: Coverage; readonly pin?: OverlayPin },
+    options: QueryOptions,
   ): Promise<MergedRead>
 }

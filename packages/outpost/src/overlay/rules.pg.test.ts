@@ -8,7 +8,7 @@ import type { Catalog } from '../postgres/catalog.ts'
 import { introspect } from '../postgres/introspect.ts'
 import type { Operation, TextRow } from '../transaction/operation.ts'
 import { createOverlay } from './create-overlay.ts'
-import type { Coverage, NodeExecutor, Overlay, OverlayPin } from './overlay.ts'
+import type { Coverage, FindArrived, NodeExecutor, Overlay, OverlayPin } from './overlay.ts'
 import { epoch, MemoryJournal } from './property/memory-journal.spec-suite.ts'
 
 const schema = `
@@ -67,12 +67,12 @@ describeEachPostgres('reading main with pending rows over it', (version) => {
     options: {
       readonly values?: readonly unknown[]
       readonly pin?: OverlayPin
+      readonly findArrived?: FindArrived
       readonly before?: () => void
     } = {},
   ) => {
-    const { values = [], pin, before } = options
-    return (await overlay.query(node(before), sql, values, { coverage: coverage(), ...(pin && { pin }) }))
-      .rows
+    const { values = [], before, ...scope } = options
+    return (await overlay.query(node(before), sql, values, { coverage: coverage(), ...scope })).rows
   }
   const record = (...operations: readonly Operation[]): number => {
     const added = journal.add(...operations)
@@ -145,6 +145,23 @@ describeEachPostgres('reading main with pending rows over it', (version) => {
     await expect(read('SELECT id FROM run')).rejects.toMatchObject({ code: 'OP002' })
     await ledgerRow(late)
     expect(await read('SELECT id FROM run')).toEqual([])
+  })
+
+  it('N21: what is put back while it is asked what has arrived covers nothing that others made of it', async () => {
+    const seq = record(insert(1, { note: 'ours' }))
+    await onNode(`INSERT INTO run (id, note) VALUES (1, 'theirs')`)
+    await ledgerRow(seq)
+    overlay.takeOut([seq])
+    const ranges: unknown[] = []
+    const rows = await read('SELECT note FROM run', {
+      findArrived: async (_, held) => {
+        ranges.push(held.range)
+        if (ranges.length === 1) overlay.putBack(journal.records)
+        return new Set(held.range && [held.range.first])
+      },
+    })
+    expect(rows).toEqual([{ note: 'theirs' }])
+    expect(ranges).toEqual([undefined, { first: seq, last: seq }])
   })
 
   it('N18: a change that moves a row out of the predicate hides the row of main', async () => {

@@ -1,6 +1,7 @@
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { systemClock } from '../clock/clock.ts'
+import { MemoryJournal } from '../overlay/property/memory-journal.spec-suite.ts'
 import { MergedReads } from './merged-reads.ts'
 import { NodePool } from './node-pool.ts'
 
@@ -19,7 +20,7 @@ describeEachPostgres('merged reads of tables that change', (pg) => {
     const made: string[] = []
     const reads = new MergedReads({
       siteName: 'observatory',
-      journal: { catchUp: async () => undefined },
+      journal: Object.assign(new MemoryJournal(), { catchUp: async () => undefined }),
       overlay: {
         floor: undefined,
         query: async (node, text) => {

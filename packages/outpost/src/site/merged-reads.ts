@@ -2,13 +2,15 @@ import type pg from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Coverage, MergedRead, NodeExecutor, Overlay } from '../overlay/overlay.ts'
+import type { SeenRecord } from '../position/token.ts'
+import { arrivedFor } from './arrived.ts'
 import type { CatalogRepair } from './catalog-repair.ts'
 import type { NodeName, NodePool } from './node-pool.ts'
 import type { ReadAnswer } from './site-api.ts'
 
 export interface MergedReadsOptions {
   readonly siteName: string
-  readonly journal: Pick<Journal, 'catchUp'>
+  readonly journal: Pick<Journal, 'catchUp' | 'epochs' | 'getMany' | 'status'>
   readonly overlay: Pick<Overlay, 'query' | 'floor'>
   readonly main: NodePool
   /** Undefined at the main site, which reads on main. */
@@ -28,6 +30,8 @@ export interface MergedReadsOptions {
 export interface MergedReadOptions {
   readonly timeoutMs: number
   readonly node?: NodeName
+  /** What the caller has seen elsewhere; a node that lacks one of them answers `not_here_yet` (N21). */
+  readonly seen?: readonly SeenRecord[]
 }
 
 /** What one try on one node came to. */
@@ -85,7 +89,7 @@ export class MergedReads {
       // A replica off the lineage can still serve in the end; then a main that just failed is not waited for again.
       if (outcome.replicaLacksLineage && !node.isUsable) continue
       const insists = options.node === undefined
-      const attempt = await this.#try(node, sql, values, options.timeoutMs, this.#coverage(), insists)
+      const attempt = await this.#try(node, sql, values, options, this.#coverage(), insists)
       switch (attempt.kind) {
         case 'served':
           outcome.served = { read: attempt.read, node: node.name }
@@ -114,7 +118,7 @@ export class MergedReads {
   ): Promise<{ read: MergedRead; node: NodeName } | undefined> {
     const { replica, siteName } = this.#options
     if (!replica || options.node === 'main') return undefined
-    const attempt = await this.#try(replica, sql, values, options.timeoutMs, { site: siteName })
+    const attempt = await this.#try(replica, sql, values, options, { site: siteName })
     if (attempt.kind !== 'served') return undefined
     tried.push('replica: off the lineage of main, served with everything retained put back')
     return { read: attempt.read, node: 'replica' }
@@ -147,18 +151,19 @@ export class MergedReads {
     node: NodePool,
     sql: string,
     values: readonly unknown[],
-    timeoutMs: number,
+    { timeoutMs, seen }: MergedReadOptions,
     coverage: Coverage,
     insists: boolean,
   ): Promise<MergedRead> {
     const { repair, overlay } = this.#options
+    const scope = { coverage, ...(seen && { findArrived: arrivedFor(seen, this.#options) }) }
     for (let isRepaired = false; ; ) {
       const usesNames = !this.#withoutNames.has(node.name)
       const { version } = repair
       try {
         return await node.run(
           timeoutMs,
-          (client) => overlay.query(executorOf(client, usesNames), sql, values, { coverage }),
+          (client) => overlay.query(executorOf(client, usesNames), sql, values, scope),
           { insists },
         )
       } catch (error) {
@@ -174,12 +179,12 @@ export class MergedReads {
     node: NodePool,
     sql: string,
     values: readonly unknown[],
-    timeoutMs: number,
+    options: MergedReadOptions,
     coverage: Coverage,
     insists = true,
   ): Promise<Attempt> {
     try {
-      return { kind: 'served', read: await this.#ask(node, sql, values, timeoutMs, coverage, insists) }
+      return { kind: 'served', read: await this.#ask(node, sql, values, options, coverage, insists) }
     } catch (error) {
       if (
         error instanceof OutpostError &&

@@ -13,7 +13,8 @@ export interface FoundRow {
 
 /**
  * One row by primary key. A pending insert answers from the journal alone, so that what was just recorded can be
- * read with every database away; everything else is read merged.
+ * read with every database away; everything else is read merged. So is every row for a caller that has seen what others
+ * made of rows of this site: only a node can tell whether that is past what is pending here (N21).
  *
  * Undefined where absence is proven. Error: `not_here_yet` when no database could prove it (N21).
  */
@@ -21,10 +22,10 @@ export async function readRowByKey(
   table: Table,
   key: TextRow,
   overlay: Overlay,
-  reads: MergedReads,
+  reads: Pick<MergedReads, 'read'>,
   options: MergedReadOptions,
 ): Promise<FoundRow | undefined> {
-  const pending = await overlay.row(table.name, key)
+  const pending = options.seen ? undefined : await overlay.row(table.name, key)
   if (pending?.kind === 'delete') return undefined
   const image = pending?.kind === 'insert' ? { row: pending.image, state: pending.state } : undefined
   if (image && isWholeAnswer(table, image.state)) return image

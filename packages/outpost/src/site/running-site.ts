@@ -13,7 +13,7 @@ import { Workbench } from './dead-letters/workbench.ts'
 import { type DirectQuery, writeDirect } from './direct-write.ts'
 import { healthReport } from './health-report.ts'
 import { keyTexts } from './key-texts.ts'
-import type { NodeName } from './node-pool.ts'
+import type { MergedReadOptions } from './merged-reads.ts'
 import { receiptOf } from './receipts.ts'
 import { readRowByKey } from './row-reads.ts'
 import type {
@@ -30,8 +30,8 @@ import type {
 import { SiteEngine } from './site-engine.ts'
 import type { SiteParts } from './site-parts.ts'
 import { SiteTokens } from './site-tokens.ts'
-import { waitForToken } from './token-wait.ts'
 import { listTransactions, viewTransactions } from './transaction-list.ts'
+import { WaitingReads } from './waiting-reads.ts'
 
 const readTimeoutMs = 30_000
 const directWriteTimeoutMs = 15_000
@@ -49,6 +49,7 @@ export class RunningSite implements Site {
   readonly #parts: SiteParts
   readonly #engine: SiteEngine
   readonly #tokens: SiteTokens
+  readonly #reads: WaitingReads
   readonly #appender: Appender
   readonly #tracker: LsnTracker
   #stopped: Promise<void> | undefined
@@ -61,6 +62,7 @@ export class RunningSite implements Site {
     this.readsMainOnly = settings.type === 'main' && settings.local === undefined
     this.#engine = new SiteEngine(parts)
     this.#tokens = new SiteTokens({ secretKey: settings.secretKey, siteName: settings.name, journal })
+    this.#reads = new WaitingReads(this.#engine.reads, clock)
     const standIn = (seq: Seq) => parts.decisions.standIn(seq)
     this.#appender = new Appender({ ...parts, catalog: () => catalog.current, standIn })
     this.deadLetters = new Workbench({
@@ -119,8 +121,7 @@ export class RunningSite implements Site {
     values: readonly unknown[] = [],
     options: ReadOptions = {},
   ): Promise<ReadAnswer<Row>> {
-    const node = await this.#waitFor(options.token)
-    return await this.#engine.reads.read<Row>(sql, values, readOptions(options, node))
+    return await this.#reads.read<Row>(sql, values, await this.#readOptions(options))
   }
 
   async readRow(
@@ -128,15 +129,14 @@ export class RunningSite implements Site {
     key: Readonly<Record<string, unknown>>,
     options: ReadOptions = {},
   ): Promise<{ readonly row: TextRow; readonly state: TransactionState } | undefined> {
-    const node = await this.#waitFor(options.token)
     await this.#parts.journal.catchUp()
     const found = resolveTable(this.catalog, table)
     return await readRowByKey(
       found,
       keyTexts(found, key),
       this.#parts.overlay,
-      this.#engine.reads,
-      readOptions(options, node),
+      this.#reads,
+      await this.#readOptions(options),
     )
   }
 
@@ -255,20 +255,12 @@ export class RunningSite implements Site {
     throw new OutpostError('not_leading', `Another process of site ${this.name} drains the journal.`)
   }
 
-  /** The node that was seen to have what the token names, when it names anything from elsewhere. */
-  async #waitFor(token: string | undefined): Promise<NodeName | undefined> {
-    if (token === undefined) return undefined
+  async #readOptions({ token, node, timeoutMs = readTimeoutMs }: ReadOptions): Promise<MergedReadOptions> {
+    const common = { timeoutMs, ...(node && { node }) }
+    if (token === undefined) return common
+    // A record of this journal that another process has appended is no other site's (N23).
     await this.#parts.journal.catchUp()
-    return await waitForToken(token, {
-      tokens: this.#tokens,
-      reads: this.#engine.reads,
-      clock: this.#parts.clock,
-    })
+    const seen = this.#tokens.foreign(this.#tokens.read(token))
+    return seen.length === 0 ? common : { ...common, seen }
   }
-}
-
-/** What a token needs was seen on one node: the read goes to that one. */
-function readOptions(options: ReadOptions, proven?: NodeName) {
-  const node = options.node ?? proven
-  return { timeoutMs: options.timeoutMs ?? readTimeoutMs, ...(node && { node }) }
 }

@@ -26,10 +26,12 @@ export type ReadRecords = (seqs: readonly Seq[]) => Promise<readonly Transaction
 export interface CollectOptions {
   /** Fold only up to this transaction (N16). */
   readonly through: Seq | undefined
-  /** Rows of which main refused or holds back a transaction (N20). */
-  readonly heldSlots: ReadonlySet<number>
-  /** Transactions that main refused or holds back. */
+  /** Rows of `held` and `arrived` transactions: their image is folded anew, and not kept. */
+  readonly mustLook: ReadonlySet<number>
+  /** Transactions that main refused or holds back (N20). */
   readonly held: ReadonlySet<Seq>
+  /** Transactions that the node shows by itself (N21). */
+  readonly arrived: ReadonlySet<Seq>
   /** Whether the slots taken are remembered one by one: not for a whole backlog. */
   readonly isTracked: boolean
 }
@@ -76,13 +78,13 @@ export class Collection {
   }
 
   #takeSlot(slot: number, choice: Choice): void {
-    const { through, heldSlots } = this.#options
+    const { through, mustLook } = this.#options
     const { slots, slab } = this.#index
     if (through !== undefined && this.#index.oldestSeq(slot) > through) return
     this.taken?.add(slot)
     const place = slots.place(slot)
     const isOlder = through === undefined || this.#index.newestSeq(slot) <= through
-    if (place === nowhere || !isOlder || heldSlots.has(slot) || slots.has(slot, movedFlag)) {
+    if (place === nowhere || !isOlder || mustLook.has(slot) || slots.has(slot, movedFlag)) {
       this.#defer(slot)
     } else if (choice === 'carry')
       this.#carry.add(slab.bufferOf(place), slab.startOf(place), this.#index.oldestSeq(slot))
@@ -90,11 +92,18 @@ export class Collection {
   }
 
   #defer(slot: number): void {
-    const own = this.#index.links(slot, this.#options.through)
+    const own = this.#links(slot)
+    // All of it has arrived: the row is read on the node, with what others made of it since.
+    if (own.length === 0) return
     const group = this.#index.groupOf(slot)
-    const links =
-      group.length === 1 ? own : group.flatMap((member) => this.#index.links(member, this.#options.through))
+    const links = group.length === 1 ? own : group.flatMap((member) => this.#links(member))
     this.#deferred.push({ slot, generation: this.#index.slots.generation(slot), own, links })
+  }
+
+  #links(slot: number): readonly ChainLink[] {
+    const { through, arrived } = this.#options
+    const links = this.#index.links(slot, through)
+    return arrived.size === 0 ? links : links.filter(({ seq }) => !arrived.has(seq))
   }
 
   async complete(readRecords: ReadRecords): Promise<'done' | 'again'> {
@@ -169,9 +178,9 @@ export class Collection {
 
   /** The slab keeps only what a fold of today's whole chain would give. */
   #isUnchanged({ slot, generation, own }: Deferred): boolean {
-    const { through, heldSlots } = this.#options
+    const { through, mustLook } = this.#options
     const { slots } = this.#index
-    if (through !== undefined || heldSlots.has(slot) || slots.generation(slot) !== generation) return false
+    if (through !== undefined || mustLook.has(slot) || slots.generation(slot) !== generation) return false
     if (slots.has(slot, movedFlag) || this.#items !== this.#table.items) return false
     const now = this.#index.links(slot)
     return (

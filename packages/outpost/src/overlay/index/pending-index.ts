@@ -50,6 +50,11 @@ export class PendingIndex {
     return this.#seqs.size
   }
 
+  /** The oldest and the newest transaction held. */
+  get range(): { readonly first: Seq; readonly last: Seq } | undefined {
+    return this.#seqs.range
+  }
+
   holds(seq: Seq): boolean {
     return this.#seqs.get(seq) !== -1
   }

@@ -15,6 +15,20 @@ export class SeqDirectory {
     return this.#count
   }
 
+  /** The oldest and the newest transaction; undefined when there is none. */
+  get range(): { readonly first: number; readonly last: number } | undefined {
+    if (this.#count === 0) return undefined
+    let [lowest, highest] = [Number.POSITIVE_INFINITY, 0]
+    for (const number of this.#pages.keys()) {
+      lowest = Math.min(lowest, number)
+      highest = Math.max(highest, number)
+    }
+    const isUsed = (head: number): boolean => head !== -1
+    const first = lowest * pageSize + this.#pages.get(lowest)!.heads.findIndex(isUsed)
+    const last = highest * pageSize + this.#pages.get(highest)!.heads.findLastIndex(isUsed)
+    return { first, last }
+  }
+
   /** The transaction's first entry, or -1. */
   get(seq: number): number {
     return this.#pages.get(Math.floor(seq / pageSize))?.heads[seq % pageSize] ?? -1
