@@ -17,6 +17,7 @@ export { connectionConfig } from './postgres/connection-config.ts'
 export { DatabaseClient } from './postgres/database-client.ts'
 export { type SslMode, sslModes, type TlsSettings, tlsProblems } from './postgres/tls.ts'
 export { tlsAdvice } from './postgres/tls-advice.ts'
+export type { PreflightOptions } from './preflight/preflight.ts'
 export type {
   Cone,
   DeadLetters,

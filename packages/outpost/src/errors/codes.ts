@@ -258,6 +258,19 @@ export const errorCodes = {
     'The site cannot prove yet that the row is absent, or lacks what the token has seen.',
     'Try again shortly.',
   ),
+  // preflight
+  reference_missing: entry(
+    409,
+    2,
+    'The transaction refers to a row that does not exist.',
+    'Check the values of the columns that the constraint names; record the row that is referred to first, or in the same transaction.',
+  ),
+  reference_in_use: entry(
+    409,
+    2,
+    'The transaction takes away a row, or changes its key, while others refer to it.',
+    'Take away those rows first, or in the same transaction.',
+  ),
   // site
   site_stopped: entry(503, 3, 'The site is stopping.', 'Send the request to the restarted site.'),
   already_recorded: entry(

@@ -26,6 +26,7 @@ import type {
 import { inOneSnapshot, isOvertaken, type OverlayMoment, type Overtaking } from './overtaking.ts'
 import { Pins } from './pins.ts'
 import { refuseBypass } from './refuse-read.ts'
+import { Removals } from './removals.ts'
 import { loadGrammar } from './sql/parse-cache.ts'
 import { type ReadPlan, ReadPlans } from './sql/read-plan.ts'
 import { StatementNames } from './statement-names.ts'
@@ -61,6 +62,7 @@ class PendingOverlay implements Overlay {
   readonly #floor: Floor
   readonly #pins: Pins
   readonly #names = new StatementNames()
+  readonly #removed: Removals
   /** Leaving without a ledger row of their own: no node could prove them. */
   readonly #dismissed = new Set<Seq>()
   #version: Seq = 0
@@ -70,6 +72,7 @@ class PendingOverlay implements Overlay {
   constructor(options: OverlayOptions) {
     this.#options = options
     this.#index = new PendingIndex(options.catalog, options.imageBytes ?? defaultImageBytes)
+    this.#removed = new Removals((table, column) => isReferenced(options.catalog(), table, column))
     this.#floor = new Floor((seq) => ledgerEpochOf(options.journal, seq))
     this.#pins = new Pins(options.clock, (seqs) => this.#remove(seqs))
   }
@@ -85,6 +88,7 @@ class PendingOverlay implements Overlay {
   fold(records: readonly TransactionRecord[]): void {
     for (const record of records) {
       this.#index.add(record)
+      this.#removed.add(record)
       this.#version = Math.max(this.#version, record.seq)
     }
   }
@@ -102,6 +106,7 @@ class PendingOverlay implements Overlay {
     const proven: Seq[] = []
     for (const seq of seqs) {
       const isHeld = this.#index.remove(seq)
+      this.#removed.remove(seq)
       if (!this.#dismissed.delete(seq) && isHeld) proven.push(seq)
     }
     this.#floor.raise(proven)
@@ -119,6 +124,10 @@ class PendingOverlay implements Overlay {
 
   pendingRows(table: TableName): number {
     return this.#index.table(table)?.count ?? 0
+  }
+
+  hasRemovals(table: TableName): boolean {
+    return this.#removed.has(table)
   }
 
   stateOf(table: TableName, key: TextRow): TransactionState {
@@ -268,6 +277,18 @@ class PendingOverlay implements Overlay {
   #stateOf(seq: Seq): TransactionState {
     return this.#options.statusOf?.(seq) ?? this.#options.journal.status(seq).state
   }
+}
+
+const referencedByCatalog = new WeakMap<Catalog, ReadonlySet<string>>()
+
+function isReferenced(catalog: Catalog, table: TableName, column: string): boolean {
+  let names = referencedByCatalog.get(catalog)
+  if (!names) {
+    const keys = [...catalog.tables.values()].flatMap(({ foreignKeys }) => foreignKeys)
+    names = new Set(keys.flatMap((key) => key.referencedColumns.map((name) => `${key.references} ${name}`)))
+    referencedByCatalog.set(catalog, names)
+  }
+  return names.has(`${table} ${column}`)
 }
 
 /** Values beyond the statement's own would be taken for those that the merge adds. */

@@ -97,6 +97,8 @@ export interface Overlay {
   readonly version: Seq
   readonly floor: { readonly epoch: Epoch; readonly seq: Seq } | undefined
   pendingRows(table: TableName): number
+  /** Whether rows of the table are to be deleted, or to change columns that others refer to. */
+  hasRemovals(table: TableName): boolean
   /** The pending row with this primary key (text values), or undefined. */
   row(table: TableName, key: TextRow): Promise<FoldedRow | undefined>
   /** State of the newest pending transaction that touches the row; `replicated` when none does. */

@@ -24,6 +24,18 @@ const chosenTables = (schemas: string) => `
                SELECT FROM pg_class root JOIN pg_namespace rn ON rn.oid = root.relnamespace
                 WHERE root.oid = pg_partition_root(c.oid) AND rn.nspname = ANY (${schemas})))`
 
+/**
+ * True for an expression (as `pg_node_tree` text) that gives the same on every server and at every time, and reads no
+ * table: it calls only PostgreSQL's own immutable functions and converts nothing by way of a session's text form.
+ */
+const isPure = (tree: string) => `(
+        ${tree} !~ '[{](SQLVALUEFUNCTION|COERCEVIAIO|COERCETODOMAIN |ROWCOMPAREEXPR|NEXTVALUEEXPR|SUBLINK|XMLEXPR|JSON)'
+    AND NOT EXISTS (SELECT FROM regexp_matches(${tree}, ':(?:funcid|opfuncid) ([0-9]+)', 'g') m
+                      JOIN pg_proc p ON p.oid = m[1]::oid WHERE p.provolatile <> 'i' OR p.oid::int8 >= 16384)
+    AND NOT EXISTS (SELECT FROM regexp_matches(${tree}, ':opno ([0-9]+)', 'g') m
+                      JOIN pg_operator o ON o.oid = m[1]::oid JOIN pg_proc p ON p.oid = o.oprcode
+                     WHERE p.provolatile <> 'i' OR p.oid::int8 >= 16384))`
+
 export const serverQuery = `
 SELECT json_build_object('serverVersion', current_setting('server_version_num')::int4) AS json`
 
@@ -74,12 +86,15 @@ SELECT coalesce(json_agg(json_build_object(
     'identity', a.attidentity,
     'generated', a.attgenerated,
     'expression', pg_get_expr(d.adbin, d.adrelid),
-    'hasExactCollation', a.attcollation = 0 OR coalesce(co.collisdeterministic, false)
+    'hasExactCollation', a.attcollation = 0 OR coalesce(co.collisdeterministic, false),
+    'collation', CASE WHEN a.attcollation NOT IN (0, 'pg_catalog."default"'::regcollation)
+                      THEN ${qualifiedName('cn.nspname', 'co.collname')} END
   ) ORDER BY c.oid, a.attnum), '[]') AS json
   FROM chosen c
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-  LEFT JOIN pg_collation co ON co.oid = a.attcollation`
+  LEFT JOIN pg_collation co ON co.oid = a.attcollation
+  LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace`
 
 /** Every type that a chosen column has or is made of: domains' bases, elements, fields and ranges' subtypes. */
 export const typesQuery = (schemas: string) => `
@@ -124,7 +139,8 @@ SELECT coalesce(json_agg(json_build_object(
                  FROM pg_attribute a LEFT JOIN pg_collation fc ON fc.oid = a.attcollation
                 WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
     'checks', (SELECT json_agg(json_build_object(
-                        'name', k.conname, 'sql', pg_get_constraintdef(k.oid)) ORDER BY k.conname)
+                        'name', k.conname, 'sql', pg_get_constraintdef(k.oid),
+                        'expression', CASE WHEN ${isPure('k.conbin::text')} THEN pg_get_expr(k.conbin, 0) END) ORDER BY k.conname)
                  FROM pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c')
   ) ORDER BY t.oid), '[]') AS json
   FROM used u JOIN pg_type t ON t.oid = u.oid
@@ -141,6 +157,8 @@ SELECT coalesce(json_agg(json_build_object(
     'kind', k.contype,
     'name', k.conname,
     'sql', CASE WHEN k.contype = 'c' THEN pg_get_constraintdef(k.oid) END,
+    'expression', CASE WHEN k.contype = 'c' AND ${isPure('k.conbin::text')} THEN pg_get_expr(k.conbin, k.conrelid) END,
+    'isMatchFull', k.confmatchtype = 'f',
     'columns', k.conkey,
     'references', (SELECT ${qualifiedName('rn.nspname', 'r.relname')}
                      FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
@@ -176,6 +194,21 @@ SELECT coalesce(json_agg(json_build_object(
     'isEquality', NOT i.indisexclusion OR coalesce((
         SELECT bool_and(o.oprname = '=') FROM pg_constraint k
           JOIN pg_operator o ON o.oid = ANY (k.conexclop) WHERE k.conindid = i.indexrelid AND k.conrelid = c.oid), false),
+    'hasOwnEquality', NOT coalesce((
+        SELECT bool_and(oc.opcdefault OR oc.oid::int8 < 16384 AND oc.opcname ~ '_pattern_ops$')
+          FROM unnest(i.indclass::oid[]) u (oid) JOIN pg_opclass oc ON oc.oid = u.oid), false)
+      OR EXISTS (SELECT FROM unnest(i.indcollation::oid[], i.indkey::int2[]) u (oid, number)
+                   JOIN pg_collation uc ON uc.oid = u.oid
+                   LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.number
+                   LEFT JOIN pg_collation ac ON ac.oid = a.attcollation
+                  WHERE a.attcollation IS DISTINCT FROM u.oid
+                    AND NOT (uc.collisdeterministic AND coalesce(ac.collisdeterministic, true))),
+    'expressions', CASE WHEN i.indisunique AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
+                         AND ${isPure('concat(i.indexprs::text, i.indpred::text)')}
+      THEN (SELECT json_agg(pg_get_indexdef(i.indexrelid, g, false) ORDER BY g) FROM generate_series(1, i.indnkeyatts) g) END,
+    'predicate', pg_get_expr(i.indpred, i.indrelid),
+    'used', (SELECT json_agg(DISTINCT m[1]::int4)
+               FROM regexp_matches(concat(i.indexprs::text, i.indpred::text), ':varattno (-?[0-9]+)', 'g') m),
     'columns', (SELECT json_agg(x.number ORDER BY x.position)
                   FROM unnest(i.indkey::int2[]) WITH ORDINALITY x (number, position)
                  WHERE x.position <= i.indnkeyatts)

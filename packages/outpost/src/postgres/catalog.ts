@@ -16,6 +16,8 @@ export interface ColumnType {
   readonly kind: TypeKind
   /** The base type's `typname` (domains resolved): `int4`, `uuid`, `timestamptz`, `numeric` … */
   readonly base: string
+  /** `format_type(base, -1)` of a domain's base type: casting to the domain itself would raise where a check of it fails. */
+  readonly baseName?: string
   /** Labels in order, for an enum. */
   readonly labels?: readonly string[]
   /** The element's type, for an array; the subtype, for a range or multirange. */
@@ -41,6 +43,8 @@ export interface Column {
   readonly generatedSql?: string
   /** `a` always, `d` by default: numbers come from a sequence on main. */
   readonly identity?: 'always' | 'by_default'
+  /** Its collation as SQL writes it, where that is another than the database's. */
+  readonly collation?: string
 }
 
 export interface ForeignKey {
@@ -50,6 +54,18 @@ export interface ForeignKey {
   readonly referencedColumns: readonly string[]
   readonly onDelete: 'no_action' | 'restrict' | 'cascade' | 'set_null' | 'set_default'
   readonly onUpdate: 'no_action' | 'restrict' | 'cascade' | 'set_null' | 'set_default'
+  /** MATCH FULL: of several columns all or none are null. */
+  readonly isMatchFull?: boolean
+}
+
+/** How a key on expressions or with a predicate compares rows: only with PostgreSQL's own immutable functions. */
+export interface KeyMatch {
+  /** One per column of the key, over the table's columns. */
+  readonly expressions: readonly string[]
+  /** Rows that do not fulfil it are not bound by the key. */
+  readonly predicate?: string
+  /** All columns that these read. */
+  readonly columns: readonly string[]
 }
 
 export interface UniqueKey {
@@ -60,12 +76,23 @@ export interface UniqueKey {
    */
   readonly columns?: readonly string[]
   readonly nullsNotDistinct: boolean
+  /** True where `=` on the columns does not tell what conflicts: another operator class or collation, an invalid index. */
+  readonly hasOwnEquality?: boolean
+  /** Present where `columns` is not, and SQL can tell what conflicts. */
+  readonly match?: KeyMatch
 }
 
 export interface CheckConstraint {
   readonly name: string
   /** `pg_get_constraintdef`. */
   readonly sql: string
+  /**
+   * The condition over the table's columns (over `VALUE` for a domain's), present where it gives the same on every
+   * server and at every time: no function but PostgreSQL's own immutable ones.
+   */
+  readonly expression?: string
+  /** The columns that it reads; absent for a domain's. */
+  readonly columns?: readonly string[]
 }
 
 export interface Table {
@@ -77,6 +104,8 @@ export interface Table {
   readonly columns: readonly Column[]
   /** Column names of the primary key in key order; empty without one (such a table cannot be updated by a site). */
   readonly primaryKey: readonly string[]
+  /** Name of the primary key's index and constraint. */
+  readonly primaryKeyName?: string
   readonly foreignKeys: readonly ForeignKey[]
   /** Unique and exclusion keys other than the primary key (a primary key WITHOUT OVERLAPS is listed here too). */
   readonly uniqueKeys: readonly UniqueKey[]

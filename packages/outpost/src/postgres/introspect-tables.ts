@@ -1,4 +1,13 @@
-import type { Catalog, CheckConstraint, Column, ForeignKey, Table, TableName, UniqueKey } from './catalog.ts'
+import type {
+  Catalog,
+  CheckConstraint,
+  Column,
+  ForeignKey,
+  KeyMatch,
+  Table,
+  TableName,
+  UniqueKey,
+} from './catalog.ts'
 import { TypeResolver, type TypeRow, type TypeUse } from './introspect-types.ts'
 
 /** A row of `tablesQuery`. */
@@ -23,6 +32,7 @@ export interface ColumnRow extends TypeUse {
   readonly identity: string
   readonly generated: string
   readonly expression: string | null
+  readonly collation: string | null
 }
 
 /** A row of `constraintsQuery`. */
@@ -31,6 +41,8 @@ export interface ConstraintRow {
   readonly kind: string
   readonly name: string
   readonly sql: string | null
+  readonly expression: string | null
+  readonly isMatchFull: boolean
   readonly columns: readonly number[] | null
   readonly references: TableName | null
   readonly referencedColumns: readonly string[] | null
@@ -49,6 +61,10 @@ export interface IndexRow {
   readonly isEquality: boolean
   readonly method: string
   readonly nullsNotDistinct: boolean
+  readonly hasOwnEquality: boolean
+  readonly expressions: readonly string[] | null
+  readonly predicate: string | null
+  readonly used: readonly number[] | null
   readonly columns: readonly number[]
 }
 
@@ -96,13 +112,12 @@ function assembleTable(
     kind: kindOf(table),
     columns: columns.map((column) => toColumn(column, types)),
     primaryKey: primary === undefined ? [] : (namesOf(primary.columns, names) ?? []),
+    ...(primary === undefined ? {} : { primaryKeyName: primary.name }),
     foreignKeys: constraints.filter((c) => c.kind === 'f').map((c) => toForeignKey(c, names)),
     uniqueKeys: indexes
       .filter((index) => index.isKey && !(index.isPrimary && index.isEquality))
-      .map((index) => toUniqueKey(index, names)),
-    checks: constraints
-      .filter((c) => c.kind === 'c')
-      .map((c): CheckConstraint => ({ name: c.name, sql: c.sql ?? '' })),
+      .map((index) => toUniqueKey(index, names, columns)),
+    checks: constraints.filter((c) => c.kind === 'c').map((c) => toCheck(c, names)),
     indexedColumns: leadingColumns(indexes, names),
     hasTriggers: table.hasTriggers,
     hasRowSecurity: table.hasRowSecurity,
@@ -128,6 +143,16 @@ function toColumn(row: ColumnRow, types: TypeResolver): Column {
     ...(defaultSql === undefined ? {} : { defaultSql }),
     ...(isGenerated && row.expression !== null ? { generatedSql: row.expression } : {}),
     ...(row.identity === '' ? {} : { identity: row.identity === 'a' ? 'always' : 'by_default' }),
+    ...(row.collation === null ? {} : { collation: row.collation }),
+  }
+}
+
+function toCheck(row: ConstraintRow, names: ReadonlyMap<number, string>): CheckConstraint {
+  const columns = namesOf(row.columns ?? [], names)
+  return {
+    name: row.name,
+    sql: row.sql ?? '',
+    ...(row.expression === null || columns === undefined ? {} : { expression: row.expression, columns }),
   }
 }
 
@@ -139,16 +164,39 @@ function toForeignKey(row: ConstraintRow, names: ReadonlyMap<number, string>): F
     referencedColumns: row.referencedColumns ?? [],
     onDelete: actionOf(row.onDelete),
     onUpdate: actionOf(row.onUpdate),
+    ...(row.isMatchFull ? { isMatchFull: true } : {}),
   }
 }
 
-function toUniqueKey(row: IndexRow, names: ReadonlyMap<number, string>): UniqueKey {
+function toUniqueKey(
+  row: IndexRow,
+  names: ReadonlyMap<number, string>,
+  tableColumns: readonly ColumnRow[],
+): UniqueKey {
   const columns = row.isPartial || !row.isEquality ? undefined : namesOf(row.columns, names)
+  const match = row.expressions === null ? undefined : toMatch(row, row.expressions, names, tableColumns)
   return {
     name: row.name,
     ...(columns === undefined ? {} : { columns }),
     nullsNotDistinct: row.nullsNotDistinct,
+    ...(row.hasOwnEquality || !row.isValid ? { hasOwnEquality: true } : match && { match }),
   }
+}
+
+function toMatch(
+  row: IndexRow,
+  expressions: readonly string[],
+  names: ReadonlyMap<number, string>,
+  tableColumns: readonly ColumnRow[],
+): KeyMatch | undefined {
+  const numbers = [...row.columns.filter((number) => number !== 0), ...(row.used ?? [])]
+  const columns = namesOf([...new Set(numbers)], names)
+  // What an expression makes of such a column's collation, the index may compare by another one.
+  const isInexact = tableColumns.some(
+    ({ name, hasExactCollation }) => columns?.includes(name) && !hasExactCollation,
+  )
+  if (columns === undefined || isInexact) return undefined
+  return { expressions, columns, ...(row.predicate === null ? {} : { predicate: row.predicate }) }
 }
 
 /** Undefined when one of them is an expression. */

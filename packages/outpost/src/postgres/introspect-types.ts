@@ -18,7 +18,7 @@ export interface TypeRow {
   readonly subtype: number | null
   readonly hasExactRangeCollation: boolean
   readonly fields: readonly FieldRow[] | null
-  readonly checks: readonly CheckConstraint[] | null
+  readonly checks: readonly (CheckConstraint & { readonly expression: string | null })[] | null
 }
 
 /** What a column, or a field of a composite, says of its own type. */
@@ -61,7 +61,9 @@ export class TypeResolver {
     const base = this.#base(use.type)
     const modifier =
       [use.modifier, ...domains.map((domain) => domain.baseModifier)].find((m) => m !== -1) ?? -1
-    const checks = domains.flatMap((domain) => domain.checks ?? [])
+    const checks = domains
+      .flatMap((domain) => domain.checks ?? [])
+      .map(({ name, sql, expression }) => ({ name, sql, ...(expression === null ? {} : { expression }) }))
     const element = base.isArray ? this.#element(base, use, modifier) : this.#rangeSubtype(base)
     const fields = base.fields?.map((field) => ({ name: field.name, type: this.resolve(field) }))
     return {
@@ -71,6 +73,7 @@ export class TypeResolver {
       modifier,
       kind: kindOf(base),
       base: base.typname,
+      ...(base.oid === use.type ? {} : { baseName: base.name }),
       ...(base.labels === null ? {} : { labels: base.labels }),
       ...(element === undefined ? {} : { element }),
       ...(fields === undefined ? {} : { fields }),

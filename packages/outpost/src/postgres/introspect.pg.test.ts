@@ -78,6 +78,11 @@ const schema = `
   CREATE FUNCTION calls_reads() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT public.reads()';
   CREATE FUNCTION atomic() RETURNS bigint LANGUAGE sql STABLE BEGIN ATOMIC; SELECT count(*) FROM parent; END;
   CREATE FUNCTION gather(bigint, int) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM public.parent';
+  CREATE TABLE judged (id int PRIMARY KEY, v varchar(3), at timestamptz, w text COLLATE ci, pa int, pb uuid,
+    FOREIGN KEY (pb, pa) REFERENCES parent MATCH FULL,
+    CONSTRAINT pure CHECK (v IN ('a', 'b')), CONSTRAINT by_moment CHECK (at < now()),
+    CONSTRAINT by_session CHECK (at::text <> ''), CONSTRAINT by_user CHECK (plus_one(id) > 0));
+  CREATE UNIQUE INDEX other_collation ON judged (w COLLATE "C");
   CREATE AGGREGATE fine_sum(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
   CREATE AGGREGATE reading_sum(int) (SFUNC = gather, STYPE = bigint, INITCOND = '0');
 `
@@ -257,6 +262,34 @@ describeEachPostgres('introspection', (pg) => {
       expect(keys.rich_nulls).toMatchObject({ columns: ['pa', 'pb'], nullsNotDistinct: true })
       expect(keys.rich_including?.columns).toEqual(['n'])
       expect(keys.rich_pkey).toBeUndefined()
+    })
+
+    it('know how a key on expressions or with a predicate compares, and which checks give the same everywhere', () => {
+      const keys = Object.fromEntries(table('public.rich').uniqueKeys.map((key) => [key.name, key]))
+      expect(keys.rich_expression?.match).toEqual({ expressions: ['lower((code)::text)'], columns: ['code'] })
+      expect(keys.rich_partial?.match).toEqual({
+        expressions: ['pa'],
+        predicate: '(pa > 3)',
+        columns: ['pa'],
+      })
+      expect(keys.no_overlap?.match).toBeUndefined()
+      const { checks } = table('public.judged')
+      expect(checks.map(({ name, expression }) => [name, expression])).toEqual([
+        ['by_moment', undefined],
+        ['by_session', undefined],
+        ['by_user', undefined],
+        ['pure', "((v)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))"],
+      ])
+      expect(checks[3]?.columns).toEqual(['v'])
+      const { domainChecks } = table('public.rich').columns.find(
+        (column) => column.type.domainChecks?.length,
+      )!.type
+      expect(domainChecks).toContainEqual(expect.objectContaining({ expression: '(VALUE > 0)' }))
+      expect(table('public.rich').primaryKeyName).toBe('rich_pkey')
+      expect(table('public.judged').foreignKeys[0]?.isMatchFull).toBe(true)
+      expect(table('public.judged').uniqueKeys).toEqual([
+        { name: 'other_collation', columns: ['w'], nullsNotDistinct: false, hasOwnEquality: true },
+      ])
     })
 
     it('list checks, also those not validated, and the columns that lead an index', () => {

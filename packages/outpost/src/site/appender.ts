@@ -2,10 +2,11 @@ import { isOutpostError, OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import type { Catalog } from '../postgres/catalog.ts'
+import type { Preflight } from '../preflight/preflight.ts'
 import type { TransactionBuilder } from '../transaction/builder.ts'
 import type { DependencyIndex } from '../transaction/dependency-index.ts'
 import type { Operation, TextRow } from '../transaction/operation.ts'
-import { isPending } from '../transaction/state.ts'
+import { isPending, type TransactionState } from '../transaction/state.ts'
 import type {
   Idempotency,
   Seq,
@@ -32,6 +33,8 @@ export interface AppenderOptions {
   readonly catalog: () => Catalog
   /** What stands in the order for a transaction that was decided on (N3). */
   readonly standIn: (seq: Seq) => Seq
+  /** Undefined where constraints are left to main. */
+  readonly preflight?: Preflight
 }
 
 export interface Appended {
@@ -60,14 +63,15 @@ export class Appender {
     const keys = options.idempotency
       ? [...built.writes, `idempotency|${options.idempotency.scope}|${options.idempotency.key}`]
       : built.writes
-    return await this.#locks.run(keys, lockTimeoutMs, () => this.#untilStored(built, options))
+    const { madeIds } = transaction
+    return await this.#locks.run(keys, lockTimeoutMs, () => this.#untilStored(built, madeIds, options))
   }
 
   /** Across processes the section is critical by looking back: whoever was overtaken checks again (N22). */
-  async #untilStored(built: Built, options: AppendOptions): Promise<Appended> {
+  async #untilStored(built: Built, madeIds: ReadonlySet<string>, options: AppendOptions): Promise<Appended> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#checkAndAppend(built, options)
+        return await this.#checkAndAppend(built, madeIds, options)
       } catch (error) {
         if (!isOutpostError(error, 'journal_overtaken')) throw error
         if (tries === maxTries) throw overtakenTooOften(error)
@@ -76,11 +80,15 @@ export class Appender {
     }
   }
 
-  async #checkAndAppend(built: Built, options: AppendOptions): Promise<Appended> {
+  async #checkAndAppend(
+    built: Built,
+    madeIds: ReadonlySet<string>,
+    options: AppendOptions,
+  ): Promise<Appended> {
     const checkedThrough = this.#options.journal.lastSeq
     const replayed = await this.#answered(options)
     if (replayed) return replayed
-    const verdict = await this.#check(built, options)
+    const verdict = await this.#check(built, madeIds, options)
     if (typeof verdict !== 'string') return verdict
     const answer = options.answer?.({ id: built.id })
     const { isCritical = false } = options
@@ -99,15 +107,40 @@ export class Appender {
   }
 
   /** The verdict or, where another process has answered the same request since it was looked up, that answer. */
-  async #check(built: Built, options: AppendOptions): Promise<'checked' | 'shape_only' | Appended> {
+  async #check(
+    built: Built,
+    madeIds: ReadonlySet<string>,
+    options: AppendOptions,
+  ): Promise<'checked' | 'shape_only' | Appended> {
     try {
       await this.refuseKnownKeys(built.operations)
-      return options.check ? await options.check() : 'checked'
+      const judging = this.#preflight(built, madeIds, options)
+      // What the application finds is told first.
+      judging.catch(() => undefined)
+      const own = options.check ? await options.check() : 'checked'
+      const judged = await judging
+      return own === 'checked' ? judged : own
     } catch (error) {
       const answered = this.#options.journal.sharing && (await this.#answered(options))
       if (answered) return answered
       throw error
     }
+  }
+
+  async #preflight(
+    built: Built,
+    madeIds: ReadonlySet<string>,
+    options: AppendOptions,
+  ): Promise<'checked' | 'shape_only'> {
+    const { preflight, journal } = this.#options
+    if (!preflight || options.preflight === false) return 'checked'
+    const hasHeld = () =>
+      (['rejected', 'parked'] as const).some((state) => journal.seqsIn(state, { limit: 1 }).length > 0)
+    const waitsForHeld = () => {
+      if (built.flags.includes('common_lane') && hasHeld()) return true
+      return this.#dependsOn(built).some((seq) => isHeld(journal.status(seq).state))
+    }
+    return await preflight.check({ operations: built.operations, madeIds, waitsForHeld })
   }
 
   /**
@@ -192,6 +225,11 @@ export class Appender {
     const found = dependencies.dependsOn(draft, { isSettled })
     return found.length === 0 ? found : [...new Set(found.map(standIn))].sort((a, b) => a - b)
   }
+}
+
+/** Main refused it, or it waits for one that main refused. */
+export function isHeld(state: TransactionState): boolean {
+  return state === 'rejected' || state === 'parked'
 }
 
 function overtakenTooOften(cause: OutpostError): OutpostError {

@@ -1,6 +1,7 @@
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Overlay } from '../overlay/overlay.ts'
-import type { Column, Table } from '../postgres/catalog.ts'
+import type { Table } from '../postgres/catalog.ts'
+import { textOf } from '../postgres/column-text.ts'
 import { quoteIdent } from '../postgres/quote.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
@@ -87,13 +88,4 @@ function selectByKey(
     text: `SELECT ${columns.join(', ')} FROM ${table.name} WHERE ${conditions.join(' AND ')}`,
     values: names.map((name) => key[name] as string),
   }
-}
-
-function textOf(column: Column): string {
-  const name = quoteIdent(column.name)
-  const { base, kind } = column.type
-  // The cast to text writes `true` and cuts padding off, where the output function writes `t` and keeps it.
-  if (kind === 'base' && (base === 'bool' || base === 'bpchar')) return `textin(${base}out(${name}))`
-  if (kind !== 'base' || base !== 'timestamptz') return `${name}::text`
-  return `CASE WHEN isfinite(${name}) THEN (${name} AT TIME ZONE 'UTC')::text || '+00' ELSE ${name}::text END`
 }

@@ -3,11 +3,12 @@ import { LsnTracker, type Tracked } from '../applier/lsn-tracker.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import { resolveTable } from '../postgres/resolve-table.ts'
+import { Preflight } from '../preflight/preflight.ts'
 import { TransactionBuilder } from '../transaction/builder.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { Seq, TransactionId } from '../transaction/transaction.ts'
-import { type Appended, Appender } from './appender.ts'
+import { type Appended, Appender, isHeld } from './appender.ts'
 import type { DeadLetters } from './dead-letters/dead-letters-api.ts'
 import { Workbench } from './dead-letters/workbench.ts'
 import { type DirectQuery, writeDirect } from './direct-write.ts'
@@ -64,7 +65,13 @@ export class RunningSite implements Site {
     this.#tokens = new SiteTokens({ secretKey: settings.secretKey, siteName: settings.name, journal })
     this.#reads = new WaitingReads(this.#engine.reads, clock)
     const standIn = (seq: Seq) => parts.decisions.standIn(seq)
-    this.#appender = new Appender({ ...parts, catalog: () => catalog.current, standIn })
+    const preflight = this.#makePreflight()
+    this.#appender = new Appender({
+      ...parts,
+      catalog: () => catalog.current,
+      standIn,
+      ...(preflight && { preflight }),
+    })
     this.deadLetters = new Workbench({
       ...parts,
       catalog: () => catalog.current,
@@ -79,6 +86,20 @@ export class RunningSite implements Site {
       clock,
       intervalMs: settings.lsnCheckIntervalMs,
       timeoutMs: settings.lsnTimeoutMs,
+    })
+  }
+
+  #makePreflight(): Preflight | undefined {
+    const { settings, catalog, overlay, replica, journal, clock } = this.#parts
+    if (!settings.preflight) return undefined
+    return new Preflight({
+      ...settings.preflight,
+      clock,
+      catalog: () => catalog.current,
+      overlay,
+      read: (sql, values, options) => this.#engine.reads.read(sql, values, options),
+      canAskMain: () => replica !== undefined && this.#engine.isMainConnected,
+      isHeld: (seq) => isHeld(journal.status(seq).state),
     })
   }
 

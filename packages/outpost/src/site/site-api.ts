@@ -4,6 +4,7 @@ import type { Effect } from '../effects/effect-runner.ts'
 import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import type { TlsSettings } from '../postgres/tls.ts'
+import type { PreflightOptions } from '../preflight/preflight.ts'
 import type { TransactionBuilder } from '../transaction/builder.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
@@ -22,10 +23,13 @@ export interface AppendOptions {
   /** Built inside the critical section; stored with the transaction so that a retry gets the same (N22). */
   readonly answer?: (transaction: { readonly id: TransactionId }) => StoredAnswer
   /**
-   * Runs inside the critical section of the touched keys, before the append. Throwing refuses the write and nothing
-   * is stored. Resolving to `shape_only` accepts it flagged.
+   * Runs inside the critical section of the touched keys, before the append, beside the site's own pre-flight: for an
+   * application's state machines and rules that no constraint tells. Throwing refuses the write and nothing is stored.
+   * Resolving to `shape_only` accepts it flagged.
    */
   readonly check?: () => Promise<'checked' | 'shape_only'>
+  /** False leaves this transaction's constraints to main, where the site looks at them before it records. */
+  readonly preflight?: boolean
   readonly actor?: string
   /** It may use the journal's reserve (`journalReserveBytes`) when the rest is full. Default false. */
   readonly isCritical?: boolean
@@ -315,6 +319,12 @@ export interface SiteOptions {
    * {@link Effect}.
    */
   readonly onApplied?: Effect
+  /**
+   * Looks at every transaction's constraints over the replica before it is recorded, so that what main would refuse is
+   * refused now: `check_failed`, `already_exists`, `reference_missing`, `reference_in_use`. What cannot be looked up
+   * within the budget is accepted and flagged `shape_only`. `{}` for the defaults; left out, main decides alone.
+   */
+  readonly preflight?: PreflightOptions
   /** Schemas to introspect; default `['public']`. */
   readonly schemas?: readonly string[]
 }

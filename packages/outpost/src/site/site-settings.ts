@@ -14,6 +14,7 @@ type OptionalName =
   | 'journalRetentionBytes'
   | 'promotableStandbys'
   | 'onApplied'
+  | 'preflight'
   | 'redis'
 
 const dayMs = 86_400_000

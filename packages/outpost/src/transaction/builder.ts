@@ -67,6 +67,7 @@ export class TransactionBuilder {
   readonly #catalog: Catalog
   readonly #context: EdgeContext
   readonly #steps: KnownOperation[] = []
+  readonly #madeIds = new Set<string>()
   readonly #maximumOperations: number
   readonly #maximumBytes: number
   #characters = 0
@@ -91,6 +92,11 @@ export class TransactionBuilder {
     return this.#steps.length
   }
 
+  /** UUIDs that were made here for columns nobody supplied: no other row has them. */
+  get madeIds(): ReadonlySet<string> {
+    return this.#madeIds
+  }
+
   /** Adds a row. The answer may stand for a value in later steps. */
   insert(table: string, values: InputRow): StepRow {
     return this.insertMany(table, [values])[0]!
@@ -107,7 +113,8 @@ export class TransactionBuilder {
       }),
     )
     if (problems.length > 0) throw stepError(`Insert into ${target.name}`, problems)
-    return completed.map((row) => {
+    return completed.map((row, index) => {
+      this.#noteMade(target, rows[index]!, row)
       this.#add({ operation: { kind: 'insert', table: target.name, row } })
       return new StepRow(target, keyOf(target, row), row)
     })
@@ -167,6 +174,14 @@ export class TransactionBuilder {
     }
   }
 
+  #noteMade(table: Table, supplied: InputRow, row: TextRow): void {
+    for (const name of table.primaryKey) {
+      const value = row[name]
+      const isMade = supplied[name] === undefined && isMadeId(table, name)
+      if (isMade && typeof value === 'string') this.#madeIds.add(value)
+    }
+  }
+
   #add(step: KnownOperation): void {
     const { operation } = step
     for (const row of operation.kind === 'update' ? [operation.key, operation.set] : [rowOf(operation)]) {
@@ -200,6 +215,12 @@ export class TransactionBuilder {
       `The transaction is ${bytes} bytes long; the limit is ${this.#maximumBytes}.`,
     )
   }
+}
+
+/** A default that is a function's is another each time. */
+function isMadeId(table: Table, name: string): boolean {
+  const column = table.columns.find((candidate) => candidate.name === name)
+  return column?.type.base === 'uuid' && /[(]/.test(column.defaultSql ?? '(')
 }
 
 function rowOf(operation: Operation): TextRow {
