@@ -7,6 +7,7 @@ import { run as durableAppend } from './durable-append.ts'
 import { httpAck } from './http-ack.ts'
 import { run as mergedRead } from './merged-read.ts'
 import { pendingMillion } from './pending-million.ts'
+import { preflightShare } from './preflight-share.ts'
 import { roundTrips } from './round-trips.ts'
 
 const appendSizes = {
@@ -27,6 +28,7 @@ export const benchmarks: readonly Benchmark[] = [
     about: 'appends to the journal with 1, 32 and 128 writers',
     run: ({ scale }) => durableAppend(sizeFor(scale, appendSizes)),
   },
+  { name: 'preflight-share', about: "pre-flight's share of an acknowledgement", run: preflightShare },
   { name: 'http-ack', about: 'acknowledgement over HTTP at 1,000 requests/s', run: httpAck },
   { name: 'drain-delayed', about: 'drain of 20,000 transactions at 250 ms round trip', run: drainDelayed },
   { name: 'round-trips', about: 'from acknowledged to applied and replicated at 250 ms', run: roundTrips },

@@ -11,6 +11,7 @@ export { introspect } from './postgres/introspect.ts'
 export { quoteIdent } from './postgres/quote.ts'
 export { resolveTable } from './postgres/resolve-table.ts'
 export { classify, type ErrorClass } from './postgres/sqlstate.ts'
+export type { PreflightOptions } from './preflight/preflight.ts'
 export type {
   Cone,
   DeadLetters,

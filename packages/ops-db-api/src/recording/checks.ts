@@ -2,7 +2,7 @@ import type { Site } from 'outpost'
 import { type ProblemCode, ProblemError } from 'outpost/fastify'
 import { rowOnMain } from '../resources/proven-row.ts'
 import { executedObsUnits } from '../resources/recorded-resources.ts'
-import { anOf, type Resource } from '../resources/resource.ts'
+import type { Resource } from '../resources/resource.ts'
 import { serviceCodes } from '../service-codes.ts'
 import type { KnownRows } from './known-rows.ts'
 import type { Looks, Presence } from './looks.ts'
@@ -10,12 +10,10 @@ import type { Looks, Presence } from './looks.ts'
 /** Whether everything could be looked at, or only the shape of the request. */
 export type Verdict = 'checked' | 'shape_only'
 
-/** Values to look up at most: what a larger bulk call repeats is left to main's unique keys. */
-export const maxLookedUp = 500
-
 /**
- * The look-ups that a write makes before it is accepted. Each either throws the problem it found, or says whether
- * it could look at all.
+ * The look-ups that a write makes before it is accepted, beside the site's own pre-flight, which knows the tables'
+ * constraints: what has another answer here, or is proven on main (N21). Each either throws the problem it found, or
+ * says whether it could look at all.
  */
 export class Checks {
   readonly #site: Site
@@ -103,28 +101,6 @@ export class Checks {
     return found === undefined ? presence : { kind: 'present', row: found.row }
   }
 
-  /** A client's own id must be new. */
-  async requireNewIds(resource: Resource, ids: readonly string[]): Promise<Verdict> {
-    if (ids.length === 0) return 'checked'
-    if (ids.length > maxLookedUp) {
-      // In pieces, so that a whole bulk call never becomes a dead letter for one id.
-      const first = await this.requireNewIds(resource, ids.slice(0, maxLookedUp))
-      const rest = await this.requireNewIds(resource, ids.slice(maxLookedUp))
-      return first === 'checked' ? rest : first
-    }
-    const rows = await this.#looks.rows(
-      `SELECT id::text AS id FROM ${resource.table} WHERE id IN (${numbered(1, ids.length)}) LIMIT 1`,
-      ids,
-    )
-    if (rows === undefined) return 'shape_only'
-    if (rows.length > 0)
-      throw new ProblemError(
-        serviceCodes.id_taken,
-        `There is ${anOf(resource)} with id ${String(rows[0]?.id)} already.`,
-      )
-    return 'checked'
-  }
-
   /** Rows within the budget; undefined when nobody could look. */
   rows(sql: string, values: readonly unknown[]): Promise<readonly Record<string, unknown>[] | undefined> {
     return this.#looks.rows(sql, values)
@@ -132,7 +108,7 @@ export class Checks {
 }
 
 /** `$from, $from+1, …`: count placeholders. */
-export function numbered(from: number, count: number): string {
+function numbered(from: number, count: number): string {
   return Array.from({ length: count }, (_none, index) => `$${from + index}`).join(', ')
 }
 

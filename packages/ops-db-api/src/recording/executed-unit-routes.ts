@@ -15,7 +15,7 @@ import {
   type UnitStatusBody,
   unitStatusBody,
 } from './bodies.ts'
-import { allChecked, type Verdict } from './checks.ts'
+import type { Verdict } from './checks.ts'
 import {
   canChangeUnit,
   isUnitEnd,
@@ -23,7 +23,7 @@ import {
   type UnitState,
   unitTransitions,
 } from './executed-unit-state.ts'
-import { idOfStep, idsOf, uuidOf } from './ids.ts'
+import { idOfStep, uuidOf } from './ids.ts'
 import { record } from './record.ts'
 import { critical, instantOf, type RecordingContext } from './recording-context.ts'
 
@@ -57,15 +57,12 @@ function startRoute({ app, site, checks }: RecordingContext): void {
       status: 201,
       body: { id: idOfStep(started), status: 'running' },
       check: () =>
-        allChecked([
-          checks.requireReference(
-            obsUnits.table,
-            values.obs_unit_id,
-            serviceCodes.unknown_obs_unit,
-            'The observing unit',
-          ),
-          checks.requireNewIds(units, idsOf([request.body])),
-        ]),
+        checks.requireReference(
+          obsUnits.table,
+          values.obs_unit_id,
+          serviceCodes.unknown_obs_unit,
+          'The observing unit',
+        ),
     })
   })
 }
@@ -226,11 +223,8 @@ function configurationRoute({ app, site, checks }: RecordingContext): void {
       body: { id: idOfStep(inserted), status: 'recorded' },
       check: async () => {
         const unit = await checks.present(units, unitId)
-        const others = await allChecked([
-          checks.requireModule(instrument_module_id),
-          checks.requireNewIds(instrumentConfigurations, idsOf([request.body])),
-        ])
-        return unit === undefined ? 'shape_only' : others
+        const module = await checks.requireModule(instrument_module_id)
+        return unit === undefined ? 'shape_only' : module
       },
     })
   })

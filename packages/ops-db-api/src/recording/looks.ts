@@ -1,6 +1,5 @@
-import { type Clock, isOutpostError, type Site, systemClock } from 'outpost'
+import { isOutpostError, type Site } from 'outpost'
 import { isDatabaseError, isSocketError } from 'outpost/fastify'
-import { GatheredLook } from './gathered-look.ts'
 
 /** How long a check may take by default; what it cannot learn by then, main decides. */
 const defaultCheckBudgetMs = 50
@@ -18,19 +17,12 @@ export type Presence =
   /** No database answered within the budget: the write is accepted and flagged. */
   | { readonly kind: 'unknown' }
 
-/** A statement that looks for many keys at once. */
-export interface Selection {
-  readonly sql: string
-  readonly values: readonly unknown[]
-}
-
 type Rows = readonly Record<string, unknown>[]
 
 /** Looks at the site's replica with everything pending over it, never for longer than a budget. */
 export class Looks {
   readonly #site: Site
   readonly #budgetMs: number
-  readonly #clock: Clock
   readonly #options: { readonly node: 'replica'; readonly timeoutMs: number }
   readonly #onFailed: (error: unknown) => void
 
@@ -38,13 +30,11 @@ export class Looks {
   constructor(
     site: Site,
     budgetMs: number = defaultCheckBudgetMs,
-    clock: Clock = systemClock,
     onFailed: (error: unknown) => void = () => undefined,
   ) {
     this.#site = site
     this.#onFailed = onFailed
     this.#budgetMs = budgetMs
-    this.#clock = clock
     this.#options = { node: 'replica', timeoutMs: Math.max(abandonedLookMs, budgetMs) }
   }
 
@@ -59,16 +49,6 @@ export class Looks {
   async rows(sql: string, values: readonly unknown[]): Promise<Rows | undefined> {
     const look = await this.#within(() => this.#site.read(sql, values, this.#options))
     return look?.found.rows
-  }
-
-  /** Like {@link rows} for one key, with one statement for all who ask at the same time: the rows of all their keys. */
-  gathered<Key>(select: (keys: readonly Key[]) => Selection): (key: Key) => Promise<Rows | undefined> {
-    const look = async (keys: readonly Key[]) => {
-      const { sql, values } = select(keys)
-      return await this.#site.read<Record<string, unknown>>(sql, values, this.#options)
-    }
-    const gathering = new GatheredLook({ look, clock: this.#clock, patienceMs: this.#budgetMs })
-    return async (key) => (await this.#within(() => gathering.ask(key)))?.found?.rows
   }
 
   /** What the look found, or undefined when it failed for want of a database or is not done in time. */

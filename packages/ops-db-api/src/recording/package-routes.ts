@@ -8,7 +8,7 @@ import { serviceCodes } from '../service-codes.ts'
 import { finalizedAnswer } from './answer-schema.ts'
 import { finalizeBody, type PackageBody, packageBody } from './bodies.ts'
 import { allChecked, type Checks, type Verdict } from './checks.ts'
-import { idOfStep, idsOf, uuidOf } from './ids.ts'
+import { idOfStep, uuidOf } from './ids.ts'
 import { assertFinalizable, contentOf, type PackageContent } from './package-content.ts'
 import { record } from './record.ts'
 import { critical, type RecordingContext } from './recording-context.ts'
@@ -41,30 +41,10 @@ function createRoute({ app, site, checks }: RecordingContext): void {
         allChecked([
           checks.requireRecorded(executedObsUnits, values.executed_obs_unit_id.toLowerCase()),
           checks.requireModule(values.instrument_module_id),
-          checks.requireNewIds(packages, idsOf([request.body])),
-          requireNewPackage(checks, values),
           requireFreeFiles(checks, values.executed_obs_unit_id.toLowerCase(), fileIds),
         ]),
     })
   })
-}
-
-/** One package per unit and module, and per unit and name. Error: `package_exists`. */
-async function requireNewPackage(checks: Checks, values: PackageBody): Promise<Verdict> {
-  const { executed_obs_unit_id, instrument_module_id, name } = values
-  const rows = await checks.rows(
-    `SELECT name, instrument_module_id FROM ${packages.table} WHERE executed_obs_unit_id = $1`,
-    [executed_obs_unit_id.toLowerCase()],
-  )
-  if (rows === undefined) return 'shape_only'
-  const isTaken = (row: Readonly<Record<string, unknown>>) =>
-    row.name === name ||
-    (instrument_module_id !== undefined && Number(row.instrument_module_id) === instrument_module_id)
-  if (!rows.some(isTaken)) return 'checked'
-  throw new ProblemError(
-    serviceCodes.package_exists,
-    `The unit ${executed_obs_unit_id} has a package of this name or for this module.`,
-  )
 }
 
 /** Files of this unit that lie in no package. Errors: `unknown_reference`, `file_in_package`. */

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type AppendOptions, isOutpostError, type Receipt, type Site, type TransactionState } from 'outpost'
-import { idempotencyOf, ProblemError, sendOutpostToken } from 'outpost/fastify'
+import { idempotencyOf, type ProblemCode, ProblemError, sendOutpostToken } from 'outpost/fastify'
 import type { JsonValue } from '../resources/column-json.ts'
+import { serviceCodes } from '../service-codes.ts'
 
 type Transaction = ReturnType<Site['transaction']>
 
@@ -27,7 +28,7 @@ export async function record(
   const { transaction, status, body, check } = recording
   const idempotency = idempotencyOfRequest(site, request)
   const actor = request.apiToken?.name
-  const receipt = await site.append(transaction, {
+  const receipt = await append(site, transaction, {
     check,
     isCritical: true,
     answer: ({ id }) => ({ status, body: { ...body, transaction_id: id } }),
@@ -41,6 +42,25 @@ export async function record(
   return reply
     .code(stored.status)
     .send({ ...(stored.body as object), transaction_state: state, token: receipt.token })
+}
+
+/** Keys of the service's tables that have a code of their own. */
+const codesOfKeys: Readonly<Record<string, ProblemCode>> = {
+  raw_data_package_name_key: serviceCodes.package_exists,
+  raw_data_package_module_key: serviceCodes.package_exists,
+}
+
+async function append(site: Site, transaction: Transaction, options: AppendOptions): Promise<Receipt> {
+  try {
+    return await site.append(transaction, options)
+  } catch (error) {
+    if (!isOutpostError(error, 'already_exists')) throw error
+    const { message, details } = error
+    const constraint = String(details.constraint)
+    const code = codesOfKeys[constraint] ?? (constraint.endsWith('_pkey') ? serviceCodes.id_taken : undefined)
+    if (code === undefined) throw error
+    throw new ProblemError(code, message, { details, cause: error })
+  }
 }
 
 /** The Idempotency-Key of a request, scoped by site and API token. */

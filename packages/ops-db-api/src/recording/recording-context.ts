@@ -29,7 +29,7 @@ export function recordingContext(
   site: Site,
   { checkBudgetMs, clock = systemClock, onCheckFailed }: RecordingOptions = {},
 ): RecordingContext {
-  const looks = new Looks(site, checkBudgetMs, clock, onCheckFailed)
+  const looks = new Looks(site, checkBudgetMs, onCheckFailed)
   return { app, site, looks, checks: new Checks(site, looks, new KnownRows({ clock })) }
 }
 

@@ -5,7 +5,7 @@ import { serviceCodes } from '../service-codes.ts'
 import { describeTransitions } from './answer-schema.ts'
 import { type TransferBody, type TransferStatusBody, transferBody, transferStatusBody } from './bodies.ts'
 import { allChecked, type Verdict } from './checks.ts'
-import { idOfStep, idsOf, uuidOf } from './ids.ts'
+import { idOfStep, uuidOf } from './ids.ts'
 import { record } from './record.ts'
 import { critical, type RecordingContext } from './recording-context.ts'
 import {
@@ -56,7 +56,6 @@ function createRoute({ app, site, checks }: RecordingContext): void {
             'unknown_reference',
             'The data location',
           ),
-          checks.requireNewIds(transfers, idsOf([request.body])),
         ]),
     })
   })

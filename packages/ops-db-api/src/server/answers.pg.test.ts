@@ -8,6 +8,7 @@ import { openSite, type Site } from 'outpost/site'
 import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { opsDbMigrations } from '../migrations/migrations.ts'
+import { sitePreflight } from '../recording/site-preflight.ts'
 import { seedReferenceData } from '../reference/seed-reference-data.ts'
 import { recordedResources } from '../resources/recorded-resources.ts'
 import { referenceResources } from '../resources/reference-resources.ts'
@@ -44,6 +45,7 @@ describeEachPostgres('what the API answers', (pg) => {
       journalPath: folder,
       secretKey: 'a secret of the tests',
       main,
+      preflight: sitePreflight({ budgetMs: 5_000 }),
     })
     const token = { id: 1, name: 'test', prefix: 'a', sha256: 'b', scopes: ['admin'] as const }
     app = await buildServer({ site, tokens: { verify: () => Promise.resolve(token) }, checkBudgetMs: 5_000 })

@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly logger?: FastifyServerOptions['logger']
   /** How long the checks of a write may look at the replica before it is accepted unchecked. Default 50. */
   readonly checkBudgetMs?: number
+  /** Given what takes in why the site's pre-flight could not look: its `onFailed`, for health and log. */
+  readonly watchPreflight?: (onFailed: (error: unknown) => void) => void
 }
 
 /** Largest body: 10,000 files with every member at full length do not fit, a night's worth of usual ones does. */
@@ -59,6 +61,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     clock: systemClock,
     warn: (facts, message) => app.log.warn(facts, message),
   })
+  options.watchPreflight?.((error) => failures.note(error))
   await app.register(outpostPlugin, { site, identify, problems: () => failures.problems })
   await app.register((scope, _options, done) => {
     serviceRoutes(scope, site, {

@@ -6,6 +6,7 @@ import { type Logger, pino } from 'pino'
 import { TokenStore } from '../auth/token-store.ts'
 import type { Configuration } from '../configuration/configuration.ts'
 import { siteOptionsOf } from '../configuration/site-options.ts'
+import { sitePreflight } from '../recording/site-preflight.ts'
 import { buildServer } from './build-server.ts'
 import { isInMemory } from './memory-folder.ts'
 
@@ -46,13 +47,22 @@ export async function serve(
   const opened: Closing[] = []
   const stop = once(() => closeAll(opened.toReversed()))
   try {
-    const site = await openSite(siteOptionsOf(configuration))
+    let noteFailure: (error: unknown) => void = () => undefined
+    const preflight = sitePreflight({ onFailed: (error) => noteFailure(error) })
+    const site = await openSite({ ...siteOptionsOf(configuration), preflight })
     opened.push(() => site.stop())
     opened.push(logEvents(site, log))
     await warnOfMemory(configuration.journalPath ?? './journal', log)
     const tokens = await openTokens(site, configuration, log)
     opened.push(() => tokens.stop())
-    const app = await buildServer({ site, tokens, logger: { level: logLevel, stream: pino.destination(2) } })
+    const app = await buildServer({
+      site,
+      tokens,
+      logger: { level: logLevel, stream: pino.destination(2) },
+      watchPreflight: (onFailed) => {
+        noteFailure = onFailed
+      },
+    })
     opened.push(() => app.close())
     const url = await listen(app, configuration)
     log.info({ site: site.name, type: site.type, url }, 'serving')

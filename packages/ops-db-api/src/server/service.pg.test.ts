@@ -254,7 +254,13 @@ describeEachPostgres('the service at two sites', (version) => {
         name: 'b',
         instrument_module_id: 2,
       })
-      expect(second).toMatchObject({ status: 409, body: { code: 'package_exists' } })
+      expect(second).toMatchObject({
+        status: 409,
+        body: {
+          code: 'package_exists',
+          details: { constraint: 'raw_data_package_module_key', conflict: { key: { id: packed.body.id } } },
+        },
+      })
       expect(await put(`/raw_data_packages/${packed.body.id}/finalize`)).toMatchObject({
         status: 422,
         body: { code: 'package_too_large' },

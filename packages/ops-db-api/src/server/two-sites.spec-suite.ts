@@ -10,6 +10,7 @@ import { createToken } from '../auth/create-token.ts'
 import type { Scope } from '../auth/scope.ts'
 import { TokenStore } from '../auth/token-store.ts'
 import { opsDbMigrations } from '../migrations/migrations.ts'
+import { sitePreflight } from '../recording/site-preflight.ts'
 import { seedReferenceData } from '../reference/seed-reference-data.ts'
 import { buildServer } from './build-server.ts'
 
@@ -136,6 +137,7 @@ export class TwoSites {
       secretKey: 'a secret of the tests',
       main: databaseAt(main),
       ...(local === undefined ? {} : { local: databaseAt(local) }),
+      preflight: sitePreflight({ budgetMs: checkBudgetMs }),
     })
     const tokens = await TokenStore.open({
       read: async (sql) => (await site.read(sql)).rows,

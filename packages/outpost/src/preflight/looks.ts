@@ -19,10 +19,14 @@ export type Answer<Result> = () => Result | undefined
 
 /** One statement to run, and where its rows go. */
 export interface Look {
-  readonly statement: LookStatement
+  /** The same for looks that one statement can answer together; absent for one that must go alone. */
+  readonly name?: string
+  readonly tuples: readonly Tuple[]
+  readonly statement: (tuples: readonly Tuple[]) => LookStatement
   /** Where its cost grows with the pending rows of a table: that table. */
   readonly comparesAll?: Table
-  take(rows: Rows): void
+  /** Rows of the statement, in which this look's own tuples stand after `before` others. */
+  take(rows: Rows, before: number): void
 }
 
 interface Side {
@@ -42,7 +46,9 @@ interface Group {
   /** Statements that have answered, of {@link wanted}. */
   answered: number
   wanted: number
-  toLooks(group: Group): readonly Look[]
+  /** A limit would be shared with others. */
+  readonly isAlone: boolean
+  toLooks(group: Group): readonly Omit<Look, 'name'>[]
 }
 
 /** Values in one statement at most; more go side by side. */
@@ -67,7 +73,11 @@ export class Looks {
     options: ExactOptions = {},
   ): Answer<readonly Found[]> {
     const name = JSON.stringify(['exact', table.name, columns, options.also ?? [], options.limit ?? 0])
-    const group = this.#group(name, (own) => exactLooks(own, { table, columns }, options))
+    const group = this.#group(
+      name,
+      (own) => exactLooks(own, { table, columns }, options),
+      options.limit !== undefined,
+    )
     const at = joinKey(tuple)
     group.tuples.set(at, tuple)
     return () => (isAnswered(group) ? (group.found.get(at) ?? []) : undefined)
@@ -100,7 +110,7 @@ export class Looks {
   /** The first of these checks that a row fails; null where it fails none. */
   failed(table: Table, checks: readonly CheckFacts[], row: TextRow): Answer<string | null> {
     const columns = [...new Set(checks.flatMap((check) => check.columns))]
-    const name = JSON.stringify(['failed', table.name, checks.map((check) => check.name)])
+    const name = JSON.stringify(['failed', table.name, checks.map(({ name: check, sql }) => [check, sql])])
     const group = this.#group(name, (own) => failedLooks(own, table, checks, columns))
     const number = group.tuples.size + 1
     group.tuples.set(
@@ -111,14 +121,14 @@ export class Looks {
   }
 
   all(): readonly Look[] {
-    return [...this.#groups.values()].flatMap((group) => {
+    return [...this.#groups].flatMap(([name, group]) => {
       const looks = group.toLooks(group)
       group.wanted = looks.length
-      return looks
+      return group.isAlone ? looks : looks.map((look) => ({ ...look, name }))
     })
   }
 
-  #group(name: string, toLooks: Group['toLooks']): Group {
+  #group(name: string, toLooks: Group['toLooks'], isAlone = false): Group {
     const known = this.#groups.get(name)
     if (known) return known
     const group: Group = {
@@ -127,6 +137,7 @@ export class Looks {
       failed: new Map(),
       answered: 0,
       wanted: 1,
+      isAlone,
       toLooks,
     }
     this.#groups.set(name, group)
@@ -143,9 +154,14 @@ function pieces<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
   return found
 }
 
-function exactLooks(group: Group, { table, columns }: Side, options: ExactOptions): readonly Look[] {
+function exactLooks(
+  group: Group,
+  { table, columns }: Side,
+  options: ExactOptions,
+): ReturnType<Group['toLooks']> {
   return pieces([...group.tuples.values()]).map((tuples) => ({
-    statement: selectExact(table, columns, tuples, options),
+    tuples,
+    statement: (asked) => selectExact(table, columns, asked, options),
     take: (rows) => {
       group.answered++
       for (const row of rows) {
@@ -162,14 +178,17 @@ function comparedLooks(
   source: Side,
   target: Side,
   also: readonly string[],
-): readonly Look[] {
+): ReturnType<Group['toLooks']> {
   return pieces([...group.tuples.values()]).map((tuples, piece) => ({
-    statement: selectCompared(key, source, target, tuples, also),
+    tuples,
+    statement: (asked) => selectCompared(key, source, target, asked, also),
     comparesAll: target.table,
-    take: (rows) => {
+    take: (rows, before) => {
       group.answered++
       for (const row of rows) {
-        note(group, String(piece * maximumTuples + Number(row.n)), {
+        const own = Number(row.n) - before
+        if (own < 1 || own > tuples.length) continue
+        note(group, String(piece * maximumTuples + own), {
           key: keyIn(target.table, row),
           also: alsoIn(row, also),
         })
@@ -183,12 +202,17 @@ function failedLooks(
   table: Table,
   checks: readonly CheckFacts[],
   columns: readonly string[],
-): readonly Look[] {
+): ReturnType<Group['toLooks']> {
   return pieces([...group.tuples.values()]).map((tuples, piece) => ({
-    statement: selectFailed(table, checks, columns, tuples),
-    take: (rows) => {
+    tuples,
+    statement: (asked) => selectFailed(table, checks, columns, asked),
+    take: (rows, before) => {
       group.answered++
-      for (const row of rows) group.failed.set(piece * maximumTuples + Number(row.n), String(row.failed))
+      for (const row of rows) {
+        const own = Number(row.n) - before
+        if (own >= 1 && own <= tuples.length)
+          group.failed.set(piece * maximumTuples + own, String(row.failed))
+      }
     },
   }))
 }

@@ -257,6 +257,40 @@ describeEachPostgres('pre-flight', (version) => {
     expect(new Set(nodes)).toEqual(new Set(['replica']))
   })
 
+  it('shares the statements of many at once, and tells each its own', async () => {
+    const numbers = Array.from({ length: 40 }, (_, index) => index)
+    const judged = await Promise.all(
+      numbers.map((number) => {
+        const size = number % 3 === 0 ? 0 : 1
+        return stage
+          .judge(
+            write((tx) =>
+              tx.insert('file', {
+                id: 100 + number,
+                unit_id: number % 5 === 0 ? 99 : 1,
+                name: `n${number % 7}`,
+                kind: number % 2 === 0 ? 'main' : null,
+              }),
+            ),
+          )
+          .then(async (file) => [
+            file,
+            await stage.judge(write((tx) => tx.insert('unit', { id: 100 + number, size }))),
+          ])
+      }),
+    )
+    const codes = judged.map((both) =>
+      both.map((each) => (typeof each === 'string' ? each : each.details.constraint)),
+    )
+    expect(codes).toEqual(
+      numbers.map((number) => [
+        number % 5 === 0 ? 'file_unit_id_fkey' : number % 2 === 0 ? 'one_main_file' : 'checked',
+        number % 3 === 0 ? 'positive_check' : 'checked',
+      ]),
+    )
+    expect(stage.statements.length).toBeLessThan(numbers.length * 2)
+  })
+
   it('remembers references for as long as it is told to, and looks for no id that it made', async () => {
     const trusting = new PreflightStage(base, truth, catalog, { trustReferencesMs: 60_000 })
     await trusting.judge(write((tx) => tx.insert('file', { id: 3, unit_id: 1 })))

@@ -6,9 +6,11 @@ import { joinKey } from '../transaction/row-key.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import { type FinalRow, finalRows, missingColumns } from './final-rows.ts'
 import { type Finding, Inquiry } from './inquiry.ts'
+import { LookRunner } from './look-runner.ts'
 import { Looks } from './looks.ts'
 import { refusalOf } from './refusal.ts'
 import { SeenReferences } from './seen-references.ts'
+import type { LookStatement } from './statements.ts'
 import { type ReferenceFacts, tableFacts, triggeredTables } from './table-facts.ts'
 
 export interface PreflightOptions {
@@ -71,9 +73,12 @@ interface Inquest {
 export class Preflight {
   readonly #parts: PreflightParts
   readonly #seen: SeenReferences
+  readonly #runners: Readonly<Record<'replica' | 'main', LookRunner>>
 
   constructor(parts: PreflightParts) {
     this.#parts = parts
+    const budgetMs = parts.budgetMs ?? defaultBudgetMs
+    this.#runners = { replica: this.#runner('replica', budgetMs), main: this.#runner('main', mainBudgetMs) }
     this.#seen = new SeenReferences(parts.clock, parts.trustReferencesMs ?? 0)
   }
 
@@ -141,6 +146,13 @@ export class Preflight {
     return { rows: found, isComplete }
   }
 
+  #runner(node: 'replica' | 'main', patienceMs: number): LookRunner {
+    const { clock, read } = this.#parts
+    const options = { node, timeoutMs: Math.max(abandonedLookMs, patienceMs) }
+    const run = async ({ text, values }: LookStatement) => (await read(text, values, options)).rows
+    return new LookRunner({ clock, patienceMs, run })
+  }
+
   /** Side by side, so that all take the time of one; false where one did not answer in time. */
   async #run(looks: Looks, node: 'replica' | 'main', untilMs: number): Promise<boolean> {
     const { clock } = this.#parts
@@ -149,13 +161,12 @@ export class Preflight {
     const budgetMs = untilMs - clock.monotonicMs()
     if (budgetMs <= 0) return false
     let isInTime = true
-    const running = all.map(async ({ statement, comparesAll, take }) => {
-      if (comparesAll && this.#isCrowded(comparesAll)) return true
+    const running = all.map(async (look) => {
+      if (look.comparesAll && this.#isCrowded(look.comparesAll)) return true
       try {
-        const timeoutMs = Math.max(abandonedLookMs, budgetMs)
-        const { rows } = await this.#parts.read(statement.text, statement.values, { node, timeoutMs })
-        if (isInTime) take(rows)
-        return true
+        const answer = await this.#runners[node].answer(look)
+        if (answer && isInTime) look.take(answer.rows, answer.before)
+        return answer !== undefined
       } catch (error) {
         this.#parts.onFailed?.(error)
         return false

@@ -1,4 +1,4 @@
-import type { Clock } from 'outpost'
+import type { Clock } from '../clock/clock.ts'
 
 export interface GatheredLookOptions<Key, Found> {
   /** One look that answers for all of these keys. */

@@ -1,5 +1,5 @@
-import { systemClock } from 'outpost'
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../clock/clock.ts'
 import { GatheredLook } from './gathered-look.ts'
 
 interface OpenLook {
