@@ -152,20 +152,61 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'triggers put a transaction in the common lane',
         file: `${outpost}/transaction/conflict-set.ts`,
-        find: 'if (facts.isOpaque) this.#isCommonLane = true',
+        find: 'if (facts.isOpaque) this.#keepPlace(`pk|${facts.root.name}`)',
         replace: '',
         test: { file: `${outpost}/transaction/conflict-set.test.ts`, title: 'is in the common lane for' },
       },
       {
         ensures: 'a unique value that is not known does',
         file: `${outpost}/transaction/conflict-set.ts`,
-        find: `if (values === undefined) this.#isCommonLane = true
+        find: `if (values === undefined) this.#keepPlace(\`uq|\${table.name}.\${unique.name}\`)
     else if`,
         replace: `if (values === undefined) return
     else if`,
         test: {
           file: `${outpost}/transaction/conflict-set.test.ts`,
           title: 'of an update of a unique column names old and new values',
+        },
+      },
+      {
+        ensures: 'what may have touched the same as one that stays in line stays too',
+        file: `${outpost}/applier/batch.ts`,
+        find: 'this.#held.holds(record)',
+        replace: 'false',
+        test: {
+          file: `${outpost}/applier/batch.test.ts`,
+          title: 'one stays behind what waits and may have touched the same',
+        },
+      },
+      {
+        ensures: 'and in one batch follows it',
+        file: `${outpost}/applier/batch.ts`,
+        find: 'const followed = this.#lanes.take({ seq, references, writes })',
+        replace: 'const followed = (this.#lanes.take({ seq, references, writes }), new Set<Seq>())',
+        test: {
+          file: `${outpost}/applier/batch.test.ts`,
+          title: 'one follows within a batch what may have touched the same',
+        },
+      },
+      {
+        ensures: 'what main lets wait keeps its lanes',
+        file: `${outpost}/applier/batch-former.ts`,
+        find: 'for (const touch of this.#touched) if (left.has(touch.seq)) this.#pass.held.add(touch)',
+        replace: '',
+        test: {
+          file: `${outpost}/site/kept-order.pg.test.ts`,
+          title: 'N10: a name that an update frees unnamed is taken after it',
+          filled: ', in several',
+        },
+      },
+      {
+        ensures: 'what main refuses lets the rest of the lane go',
+        file: `${outpost}/applier/sender.ts`,
+        find: 'if (hasFree(outcomes, blocked)) this.startOver()',
+        replace: '',
+        test: {
+          file: `${outpost}/site/kept-order.pg.test.ts`,
+          title: 'P5: what main refuses in the common lane holds nothing else there back',
         },
       },
     ],

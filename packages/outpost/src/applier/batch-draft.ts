@@ -2,6 +2,7 @@ import type { EncodedPlan, PlanEncoder } from '../ledger/encoded-plan.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import { type Batch, BatchBuilder, type BatchFacts } from './batch.ts'
 import type { BatchSize } from './batch-size.ts'
+import { HeldLanes } from './common-lane.ts'
 
 /**
  * One pass over what is buffered, from batch to batch: what waits is looked at once a pass, however much of it there
@@ -11,10 +12,12 @@ export interface Pass {
   after: Seq
   /** Left in line on purpose: it waits, or what it depends on does. */
   readonly behind: Set<Seq>
+  /** Where these keep their place among all others (N10). */
+  readonly held: HeldLanes
   isAtEnd: boolean
 }
 
-export const newPass = (): Pass => ({ after: 0, behind: new Set(), isAtEnd: false })
+export const newPass = (): Pass => ({ after: 0, behind: new Set(), held: new HeldLanes(), isAtEnd: false })
 
 export interface FormedBatch extends Batch {
   readonly plan: EncodedPlan
@@ -31,6 +34,7 @@ export class BatchDraft {
   readonly #builder: BatchBuilder
   readonly #encoder: PlanEncoder
   readonly #leftBehind: Seq[] = []
+  readonly #held: HeldLanes
   #after: Seq
   #isDropped = false
   isAtEnd = false
@@ -40,6 +44,7 @@ export class BatchDraft {
     this.#after = pass.after
     this.#encoder = encoder
     const { behind } = pass
+    this.#held = new HeldLanes(pass.held)
     const leaveBehind = (seq: Seq) => {
       this.#leftBehind.push(seq)
       return behind.add(seq)
@@ -49,6 +54,7 @@ export class BatchDraft {
       facts,
       { has: (seq) => behind.has(seq), add: leaveBehind },
       (transaction) => encoder.add(transaction),
+      this.#held,
     )
   }
 
@@ -80,6 +86,7 @@ export class BatchDraft {
   finish(): FormedBatch {
     this.#pass.after = this.#after
     this.#pass.isAtEnd = this.isAtEnd
+    this.#pass.held.addAll(this.#held)
     return { ...this.#builder.finish(), plan: this.#encoder.finish() }
   }
 

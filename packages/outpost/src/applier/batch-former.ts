@@ -8,6 +8,7 @@ import type { Seq } from '../transaction/transaction.ts'
 import type { BatchFacts } from './batch.ts'
 import { BatchDraft, type FormedBatch, newPass, type Pass } from './batch-draft.ts'
 import type { BatchSize } from './batch-size.ts'
+import type { Touch } from './common-lane.ts'
 
 export interface BatchFormerOptions {
   readonly journal: Journal
@@ -38,6 +39,8 @@ export class BatchFormer {
   readonly #options: BatchFormerOptions
   #pass: Pass = newPass()
   #ahead: Ahead | undefined
+  /** What the batch that was formed last touches. */
+  #touched: readonly Touch[] = []
 
   constructor(options: BatchFormerOptions) {
     this.#options = options
@@ -53,7 +56,9 @@ export class BatchFormer {
     const draft = (await this.#takeAhead(size)) ?? this.#begin(size)
     // Also where it was formed ahead: what was appended since goes with it.
     await this.#fill(draft)
-    return draft.finish()
+    const batch = draft.finish()
+    this.#touched = batch.touched
+    return batch
   }
 
   /** Begins with the batch behind the one that `form` answered last and that is under way now. */
@@ -72,9 +77,11 @@ export class BatchFormer {
     await ahead?.filling
   }
 
-  /** These stay in line on purpose, and so does what depends on them. */
+  /** These of the last batch stay in line on purpose, and so does what depends on them. */
   leaveBehind(seqs: readonly Seq[]): void {
-    for (const seq of seqs) this.#pass.behind.add(seq)
+    const left = new Set(seqs)
+    for (const seq of left) this.#pass.behind.add(seq)
+    for (const touch of this.#touched) if (left.has(touch.seq)) this.#pass.held.add(touch)
   }
 
   /** From the first one again: something before the place that was reached may have come free. */

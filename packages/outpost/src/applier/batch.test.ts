@@ -39,10 +39,13 @@ function batchOf(records: readonly TransactionRecord[], facts: Facts) {
     standIn: (seq) => standIns[seq] ?? seq,
     epochOf: ({ epoch }) => epoch,
   }
-  const builder = new BatchBuilder(batchLimits.largest, known, new Set(), () => undefined)
+  const planned: { seq: Seq; dependsOn: readonly Seq[] }[] = []
+  const builder = new BatchBuilder(batchLimits.largest, known, new Set(), ({ seq, dependsOn }) =>
+    planned.push({ seq, dependsOn }),
+  )
   for (const each of records) builder.add(each)
   const { transactions, parked } = builder.finish()
-  return { sent: transactions.map(({ seq, dependsOn }) => ({ seq, dependsOn })), parked }
+  return { sent: transactions.map(({ seq, dependsOn }) => ({ seq, dependsOn })), parked, planned }
 }
 
 describe('BatchBuilder', () => {
@@ -110,6 +113,39 @@ describe('BatchBuilder', () => {
     expect(batchOf(records.slice(0, 2), settled)).toMatchObject({
       sent: [{ seq: 5 }, { seq: 6 }],
       parked: [],
+    })
+  })
+
+  describe('N10: in the common lane', () => {
+    const unknown = (seq: Seq, lane = 'uq|public.unit.name') => ({
+      ...record(seq),
+      references: [`common|${lane}`],
+    })
+    const named = (seq: Seq, name: string) => record(seq, [], `uq|public.unit.name|${name}`)
+    const sentOf = (records: readonly TransactionRecord[], facts: Facts = {}) =>
+      batchOf(records, facts).planned
+
+    it('one stays behind what waits and may have touched the same, and others go', () => {
+      const other = record(4, [], 'uq|public.unit.code|a')
+      const records = [unknown(1), named(2, 'a'), unknown(3), other, unknown(5, 'pk|public.unit'), record(6)]
+      expect(sentOf(records, { waiting: [1] })).toEqual([{ seq: 4, dependsOn: [] }])
+      expect(sentOf([named(1, 'a'), unknown(2), named(3, 'b')], { waiting: [1] })).toEqual([])
+      expect(sentOf([named(1, 'a'), named(2, 'b')], { waiting: [1] })).toEqual([{ seq: 2, dependsOn: [] }])
+    })
+
+    it('one follows within a batch what may have touched the same', () => {
+      const records = [named(1, 'a'), unknown(2), named(3, 'b'), named(4, 'c'), unknown(5), named(6, 'd')]
+      expect(sentOf(records).map(({ dependsOn }) => dependsOn)).toEqual([[], [1], [2], [2], [2, 3, 4], [5]])
+    })
+
+    it('P5: one is held back by nothing that main refused or that is parked', () => {
+      const states = { 1: 'rejected', 2: 'parked' } as const
+      const parked = record(3, [1], 'pk|public.unit|3')
+      const { planned, parked: found } = batchOf(
+        [{ ...parked, references: unknown(3).references }, named(4, 'a')],
+        { states },
+      )
+      expect([planned, found]).toEqual([[{ seq: 4, dependsOn: [] }], [{ seq: 3, by: [1] }]])
     })
   })
 })

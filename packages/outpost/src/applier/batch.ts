@@ -2,6 +2,7 @@ import type { PlannedTransaction, WireDecision } from '../ledger/batch-plan.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { Decision, Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BatchSize } from './batch-size.ts'
+import { BatchLanes, HeldLanes, type Touch } from './common-lane.ts'
 
 export interface BatchFacts {
   stateOf(seq: Seq): TransactionState
@@ -25,6 +26,8 @@ export interface Batch {
   readonly bytes: number
   /** To be parked, each with the seqs that hold it back. */
   readonly parked: readonly { readonly seq: Seq; readonly by: readonly Seq[] }[]
+  /** What the sent ones touch. */
+  readonly touched: readonly Touch[]
   /** True when the size kept more from being sent. */
   readonly isFull: boolean
 }
@@ -35,7 +38,7 @@ export type LeftBehind = Pick<Set<Seq>, 'has' | 'add'>
 /**
  * Collects one batch from buffered records in journal order. Pure but for what `facts` say.
  * Invariant (P4, P5): nothing is sent ahead of what it depends on; what depends on a rejected or parked transaction
- * is parked; what depends on a waiting one stays behind with it.
+ * is parked; what depends on a waiting one stays behind with it, and so does what is in one common lane with it (N10).
  */
 export class BatchBuilder {
   readonly #size: BatchSize
@@ -44,6 +47,8 @@ export class BatchBuilder {
   readonly #transactions: SentTransaction[] = []
   readonly #parked = new Map<Seq, readonly Seq[]>()
   readonly #behind: LeftBehind
+  readonly #held: HeldLanes
+  readonly #lanes = new BatchLanes()
   readonly #sent = new Set<Seq>()
   #bytes = 0
   #isFull = false
@@ -54,11 +59,13 @@ export class BatchBuilder {
     facts: BatchFacts,
     behind: LeftBehind,
     send: (transaction: PlannedTransaction) => void,
+    held = new HeldLanes(),
   ) {
     this.#size = size
     this.#facts = facts
     this.#behind = behind
     this.#send = send
+    this.#held = held
   }
 
   get isFull(): boolean {
@@ -76,8 +83,9 @@ export class BatchBuilder {
     const blockers = dependsOn.filter((seq) => this.#parked.has(seq) || this.#holdsBack(seq, record.seq))
     if (blockers.length > 0) {
       this.#parked.set(record.seq, blockers)
-    } else if (this.#facts.isWaiting(record.seq) || dependsOn.some((seq) => this.#behind.has(seq))) {
+    } else if (this.#mustStay(record, dependsOn)) {
       this.#behind.add(record.seq)
+      this.#held.add(record)
     } else if (!this.#take(record, dependsOn)) {
       return false
     }
@@ -89,8 +97,17 @@ export class BatchBuilder {
       transactions: this.#transactions,
       bytes: this.#bytes,
       parked: [...this.#parked].map(([seq, by]) => ({ seq, by })),
+      touched: this.#lanes.taken,
       isFull: this.#isFull,
     }
+  }
+
+  #mustStay(record: TransactionRecord, dependsOn: readonly Seq[]): boolean {
+    return (
+      this.#facts.isWaiting(record.seq) ||
+      dependsOn.some((seq) => this.#behind.has(seq)) ||
+      this.#held.holds(record)
+    )
   }
 
   #take(record: TransactionRecord, dependsOn: readonly Seq[]): boolean {
@@ -111,8 +128,11 @@ export class BatchBuilder {
       dependsOn: dependsOn.filter((dependency) => this.#sent.has(dependency)),
     }
     this.#transactions.push(sent)
+    const { references, writes } = record
+    const followed = this.#lanes.take({ seq, references, writes })
     this.#send({
       ...sent,
+      dependsOn: followed.size === 0 ? sent.dependsOn : [...new Set([...sent.dependsOn, ...followed])],
       id,
       digest,
       bufferedAtMs,

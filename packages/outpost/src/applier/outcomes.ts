@@ -80,6 +80,15 @@ export function blockedOf(
   return blocked
 }
 
+/**
+ * Pure: something was skipped and some refused, and the one does not depend on the other: it may only have followed it
+ * in the common lane (N10), where what main refuses holds nothing back (P5).
+ */
+export function hasFree(outcomes: readonly OutcomeRun[], blocked: readonly { readonly seq: Seq }[]): boolean {
+  const skipped = outcomes.reduce((sum, run) => sum + (run.outcome === 'parked' ? run.seqs.length : 0), 0)
+  return skipped > blocked.length && outcomes.some(isRefused)
+}
+
 function isRefused({ outcome }: OutcomeRun): boolean {
   return outcome === 'rejected' || outcome === 'stuck'
 }

@@ -11,7 +11,7 @@ import type { Contact } from './contact.ts'
 import type { EpochMoves } from './epoch-moves.ts'
 import { LedgerPlaces } from './ledger-places.ts'
 import type { ApplyAnswer, FinishedCall, LedgerPlace, OutcomeRun, Streak } from './main-session.ts'
-import { blockedOf, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
+import { blockedOf, hasFree, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
 import { type Parking, type StuckOne, stuckUntilMs } from './parking.ts'
 import { RedrivenWork } from './redriven-work.ts'
 import { decidedIn } from './stand-ins.ts'
@@ -235,7 +235,10 @@ export class Sender {
     for (const { outcome, seqs } of outcomes) this.#noteAnswered(outcome, seqs)
     this.#notify(effects.changes)
     await this.#parkStuck(effects.stuck)
-    await this.#park(blockedOf(batch.transactions, outcomes))
+    const blocked = blockedOf(batch.transactions, outcomes)
+    await this.#park(blocked)
+    // What only followed a refused one in the common lane comes free with that.
+    if (hasFree(outcomes, blocked)) this.startOver()
     await this.#releaseBehind(outcomes)
     for (const seq of effects.digestDifferent) this.#options.onAlarm?.(digestAlarm(seq))
     this.#sizing.succeeded(batch, durationMs)

@@ -38,7 +38,18 @@ const toPair = table('to_pair', [column('id', 'int4'), column('x', 'text'), colu
 })
 const measured = table('measured', [column('id', 'int4')], { kind: 'partitioned' })
 const january = table('measured_01', [column('id', 'int4')], { kind: 'partition', parent: 'public.measured' })
+const tree = table('tree', [column('id', 'int4')])
+const growsOn = (name: string) => ({ ...foreignKey(['on'], name, ['id']), onDelete: 'cascade' as const })
+const branch = table('branch', [column('id', 'int4'), column('on', 'int4')], {
+  foreignKeys: [growsOn('public.tree')],
+})
+const leaf = table('leaf', [column('id', 'int4'), column('on', 'int4')], {
+  foreignKeys: [growsOn('public.branch')],
+})
 const catalog = catalogOf(
+  tree,
+  branch,
+  leaf,
   parent,
   child,
   loose,
@@ -106,7 +117,11 @@ describe('N10: the conflict set', () => {
       'uq|public.child.child_slot|7|2',
     ])
     expect(known.isCommonLane).toBe(false)
-    expect(touch(update('child', { id: '1' }, { slot: '2' })).isCommonLane).toBe(true)
+    expect(touch(update('child', { id: '1' }, { slot: '2' }))).toEqual({
+      writes: ['pk|public.child|1'],
+      references: ['common|uq|public.child.child_slot'],
+      isCommonLane: true,
+    })
   })
 
   it('learns old values from earlier operations of the same transaction', () => {
@@ -140,6 +155,25 @@ describe('N10: the conflict set', () => {
     ['a table that the catalog does not know', insert('gone', { id: '1' })],
     ['a changed column that others refer to', update('parent', { id: '1' }, { code: 'y' }, { code: 'x' })],
   ])('is in the common lane for %s', (_, operation) => expect(touch(operation).isCommonLane).toBe(true))
+
+  it.each([
+    ['triggers', insert('triggered', { id: '1' }), ['common|pk|public.triggered']],
+    ['a partial or expression key', insert('partial', { id: '1', a: 'x' }), ['common|uq|public.partial.p']],
+    [
+      'a key whose equality only PostgreSQL knows',
+      insert('spans', { id: '1 day' }),
+      ['common|pk|public.spans'],
+    ],
+    ['a table that the catalog does not know', insert('gone', { id: '1' }), ['common|pk|public.gone']],
+    [
+      'a row that takes others with it',
+      remove('tree', { id: '1' }),
+      ['common|pk|public.branch', 'common|pk|public.leaf'],
+    ],
+    ['a row that others may only forbid to go', remove('parent', { id: '1' }, { code: 'x' }), []],
+  ])('names where its place counts, for %s', (_, operation, references) =>
+    expect(touch(operation)).toMatchObject({ references, isCommonLane: true }),
+  )
 
   it('orders a reference as the referenced key is ordered', () => {
     expect(touch(insert('pair', { a: 'A', b: 'B' })).writes).toEqual(['pk|public.pair|B|A'])

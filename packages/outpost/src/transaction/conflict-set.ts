@@ -1,4 +1,5 @@
 import type { Catalog, ForeignKey, Table, TableName, UniqueKey } from '../postgres/catalog.ts'
+import { commonKey } from './lane.ts'
 import type { Operation, TextRow, TextValue } from './operation.ts'
 import { hasKeyText, joinKey, keyValues, rowKey } from './row-key.ts'
 import { rootTable } from './table-plan.ts'
@@ -7,7 +8,8 @@ import { rootTable } from './table-plan.ts'
  * N10: what a transaction touches. Two transactions are independent when neither writes what the other writes or
  * refers to; one in the common lane keeps its place among all others, because its touch is not fully known.
  *
- * Keys: `pk|<table>|<values>` and `uq|<table>.<constraint>|<values>`, values joined as {@link joinKey} does.
+ * Keys: `pk|<table>|<values>` and `uq|<table>.<constraint>|<values>`, values joined as {@link joinKey} does. One in the
+ * common lane refers to `common|pk|<table>` or `common|uq|<table>.<constraint>`, where it may touch anything.
  */
 export interface ConflictSet {
   readonly writes: readonly string[]
@@ -36,6 +38,8 @@ interface TableFacts {
   readonly root: Table
   /** Columns that foreign keys of other tables point to. */
   readonly referencedColumns: ReadonlySet<string>
+  /** Tables whose rows change or go with a row of this one by a foreign key's action, through others too. */
+  readonly cascadesTo: ReadonlySet<TableName>
   /** Fired triggers, or a key whose equality only PostgreSQL knows. */
   readonly isOpaque: boolean
 }
@@ -70,10 +74,29 @@ function collectFacts(catalog: Catalog): Map<TableName, TableFacts> {
         ...(referenced.get(table.name) ?? []),
         ...(referenced.get(root.name) ?? []),
       ]),
+      cascadesTo: cascadedFrom(catalog, new Set([table.name, root.name])),
       isOpaque: table.hasTriggers || root.hasTriggers || hasOpaqueKey,
     })
   }
   return facts
+}
+
+function cascadedFrom(catalog: Catalog, changed: ReadonlySet<TableName>): ReadonlySet<TableName> {
+  const reached = new Set(changed)
+  const cascaded = new Set<TableName>()
+  // A set is walked to its end, also over what is added meanwhile.
+  for (const source of reached) {
+    for (const table of catalog.tables.values()) {
+      if (!table.foreignKeys.some((key) => key.references === source && hasAction(key))) continue
+      reached.add(table.name)
+      cascaded.add(rootTable(catalog, table).name)
+    }
+  }
+  return cascaded
+}
+
+function hasAction({ onDelete, onUpdate }: ForeignKey): boolean {
+  return [onDelete, onUpdate].some((action) => action !== 'no_action' && action !== 'restrict')
 }
 
 function isComparable(table: Table, name: string): boolean {
@@ -101,10 +124,10 @@ class Collector {
   add(operation: Operation, old: TextRow | undefined): void {
     const facts = tableFacts(this.#catalog, operation.table)
     if (facts === undefined) {
-      this.#isCommonLane = true
+      this.#keepPlace(`pk|${operation.table}`)
       return
     }
-    if (facts.isOpaque) this.#isCommonLane = true
+    if (facts.isOpaque) this.#keepPlace(`pk|${facts.root.name}`)
     switch (operation.kind) {
       case 'insert':
         this.#insert(facts.root, operation.row)
@@ -131,7 +154,7 @@ class Collector {
     const after: TextRow = { ...before, ...set }
     const isTouched = (column: string): boolean => Object.hasOwn(set, column)
     this.#rows.set(this.#writeRow(table, after), after)
-    if (Object.keys(set).some((column) => facts.referencedColumns.has(column))) this.#isCommonLane = true
+    if (Object.keys(set).some((column) => facts.referencedColumns.has(column))) this.#cascade(facts)
     for (const unique of table.uniqueKeys) {
       if (unique.columns !== undefined && !unique.columns.some(isTouched)) continue
       this.#writeUnique(table, unique, before)
@@ -145,21 +168,21 @@ class Collector {
   #delete(facts: TableFacts, key: TextRow, old: TextRow | undefined): void {
     const oldKey = this.#writeRow(facts.root, key)
     const before: TextRow = { ...old, ...this.#rows.get(oldKey), ...key }
-    if (facts.referencedColumns.size > 0) this.#isCommonLane = true
+    if (facts.referencedColumns.size > 0) this.#cascade(facts)
     for (const unique of facts.root.uniqueKeys) this.#writeUnique(facts.root, unique, before)
     this.#rows.delete(oldKey)
   }
 
   #writeRow(table: Table, row: TextRow): string {
     const key = rowKey(table, row)
-    if (key === undefined) this.#isCommonLane = true
+    if (key === undefined) this.#keepPlace(`pk|${table.name}`)
     else this.#writes.add(key)
     return key ?? ''
   }
 
   #writeUnique(table: Table, unique: UniqueKey, row: TextRow): void {
     const values = unique.columns === undefined ? undefined : comparableValues(table, unique.columns, row)
-    if (values === undefined) this.#isCommonLane = true
+    if (values === undefined) this.#keepPlace(`uq|${table.name}.${unique.name}`)
     else if (unique.nullsNotDistinct || !values.includes(null))
       this.#writes.add(uniqueKey(table, unique, values))
   }
@@ -169,9 +192,21 @@ class Collector {
     if (foreignKey.columns.some((column) => Object.hasOwn(row, column) && row[column] === null)) return
     const values = comparableValues(table, foreignKey.columns, row)
     const target = this.#catalog.tables.get(foreignKey.references)
-    const key = values && target && referenceKey(rootTable(this.#catalog, target), foreignKey, values)
-    if (key === undefined) this.#isCommonLane = true
+    const root = target && rootTable(this.#catalog, target)
+    const key = values && root && referenceKey(root, foreignKey, values)
+    if (key === undefined) this.#keepPlace(`pk|${root?.name ?? foreignKey.references}`)
     else this.#references.add(key)
+  }
+
+  /** Rows of these tables may change with this one, and nobody here knows which. */
+  #cascade({ cascadesTo }: TableFacts): void {
+    this.#isCommonLane = true
+    for (const table of cascadesTo) this.#keepPlace(`pk|${table}`)
+  }
+
+  #keepPlace(lane: string): void {
+    this.#isCommonLane = true
+    this.#references.add(commonKey(lane))
   }
 }
 
