@@ -50,7 +50,7 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'what depends on a waiting one stays behind with it',
         file: `${outpost}/applier/batch.ts`,
-        find: '|| dependsOn.some((seq) => this.#behind.has(seq))',
+        find: 'dependsOn.some((seq) => this.#behind.has(seq)) ||',
         replace: '',
         test: {
           file: `${outpost}/applier/batch.test.ts`,
@@ -121,6 +121,17 @@ export const drainingRules: readonly Rule[] = [
           title: 'P4, N9: holds back what is recorded on its row afterwards',
         },
       },
+      {
+        ensures: 'what takes a row away waits for all that refer to it',
+        file: `${outpost}/transaction/dependency-index.ts`,
+        find: 'if (!options.isSettled?.(seq)) found.add(seq)',
+        replace: '',
+        test: {
+          file: `${outpost}/site/kept-order.pg.test.ts`,
+          title: 'N9, P4: a row that a waiting transaction refers to is deleted after that',
+          filled: ', in several',
+        },
+      },
     ],
   },
   {
@@ -142,8 +153,8 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'unique values are, old ones too',
         file: `${outpost}/transaction/conflict-set.ts`,
-        find: 'this.#writeUnique(table, unique, before)\n      this.#writeUnique(table, unique, after)',
-        replace: 'this.#writeUnique(table, unique, after)',
+        find: 'const freed = this.#writeUnique(table, unique, before)',
+        replace: 'const freed = undefined',
         test: {
           file: `${outpost}/transaction/conflict-set.test.ts`,
           title: 'of an update of a unique column names old and new values',
@@ -152,20 +163,29 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'triggers put a transaction in the common lane',
         file: `${outpost}/transaction/conflict-set.ts`,
-        find: 'if (facts.isOpaque) this.#keepPlace(`pk|${facts.root.name}`)',
-        replace: '',
+        find: 'if (facts.isOpaque) this.#keepPlace(',
+        replace: 'if (facts === null) this.#keepPlace(',
         test: { file: `${outpost}/transaction/conflict-set.test.ts`, title: 'is in the common lane for' },
       },
       {
         ensures: 'a unique value that is not known does',
         file: `${outpost}/transaction/conflict-set.ts`,
-        find: `if (values === undefined) this.#keepPlace(\`uq|\${table.name}.\${unique.name}\`)
-    else if`,
-        replace: `if (values === undefined) return
-    else if`,
+        find: 'if (values === undefined) this.#keepPlace(',
+        replace: 'if (values === null) this.#keepPlace(',
         test: {
           file: `${outpost}/transaction/conflict-set.test.ts`,
           title: 'of an update of a unique column names old and new values',
+        },
+      },
+      {
+        ensures: 'what takes a row away says so',
+        file: `${outpost}/transaction/conflict-set.ts`,
+        find: 'this.#references.add(leavingKey(key))',
+        replace: '',
+        test: {
+          file: `${outpost}/transaction/conflict-set.test.ts`,
+          title: 'names where its place counts, for',
+          filled: ' a row that others may only forbid to go',
         },
       },
       {
@@ -206,7 +226,7 @@ export const drainingRules: readonly Rule[] = [
         replace: '',
         test: {
           file: `${outpost}/site/kept-order.pg.test.ts`,
-          title: 'P5: what main refuses in the common lane holds nothing else there back',
+          title: 'N10, P5: what main refuses in the common lane holds nothing else there back',
         },
       },
     ],

@@ -34,21 +34,24 @@ export class HeldLanes {
   /** Whether this one, which comes later, has to stay in line too. */
   holds({ writes, references }: Touch): boolean {
     return (
-      commonLanes(references).some((lane) => this.#isCommon(lane) || this.#isWritten(lane)) ||
-      (this.#hasCommon && writes.some((key) => this.#isCommon(laneOf(key))))
+      commonLanes(references).some((lane) => this.isCommon(lane) || this.isWritten(lane)) ||
+      (this.hasCommon && writes.some((key) => this.isCommon(laneOf(key))))
     )
   }
 
-  get #hasCommon(): boolean {
-    return this.#common.size > 0 || (this.#elder !== undefined && this.#elder.#hasCommon)
+  /** Some transaction keeps its place in some lane without naming what it touches there. */
+  get hasCommon(): boolean {
+    return this.#common.size > 0 || (this.#elder?.hasCommon ?? false)
   }
 
-  #isCommon(lane: string): boolean {
-    return this.#common.has(lane) || (this.#elder !== undefined && this.#elder.#isCommon(lane))
+  /** Such a one stays in line in this lane. */
+  isCommon(lane: string): boolean {
+    return this.#common.has(lane) || (this.#elder?.isCommon(lane) ?? false)
   }
 
-  #isWritten(lane: string): boolean {
-    return this.#written.has(lane) || (this.#elder !== undefined && this.#elder.#isWritten(lane))
+  /** Something that stays in line writes in this lane. */
+  isWritten(lane: string): boolean {
+    return this.#written.has(lane) || (this.#elder?.isWritten(lane) ?? false)
   }
 }
 

@@ -10,8 +10,8 @@ import { openSite } from './open-site.ts'
 import type { Receipt, Site } from './site-api.ts'
 
 const schema = `
-  CREATE TABLE parent (id integer PRIMARY KEY);
-  INSERT INTO parent VALUES (1);
+  CREATE TABLE parent (id integer PRIMARY KEY, note text);
+  INSERT INTO parent VALUES (1), (3);
   CREATE TABLE unit (id integer PRIMARY KEY, name text NOT NULL UNIQUE, a integer REFERENCES parent, b integer REFERENCES parent);
   INSERT INTO unit VALUES (1, 'a', 1);
   CREATE TABLE watched (id integer PRIMARY KEY, parent_id integer REFERENCES parent, amount integer CHECK (amount > 0));
@@ -108,16 +108,55 @@ describeEachPostgres('the order of what waits', (pg) => {
     },
   )
 
-  it('P5: what main refuses in the common lane holds nothing else there back', async () => {
+  it('N10, P5: what main refuses in the common lane holds nothing else there back', async () => {
     toMain.cut()
     const wrong = await write((tx) => tx.insert('watched', { id: 1, parent_id: 1, amount: 0 }))
     const good = await write((tx) => tx.insert('watched', { id: 2, parent_id: 1, amount: 1 }))
-    const lost = await write((tx) => tx.insert('watched', { id: 3, parent_id: 3, amount: 1 }))
+    const lost = await write((tx) => tx.insert('watched', { id: 3, parent_id: 4, amount: 1 }))
     const late = await write((tx) => tx.insert('watched', { id: 4, parent_id: 1, amount: 1 }))
     toMain.restore()
     await good.applied()
     await untilState(wrong, 'rejected')
     await late.applied({ timeoutMs: 15_000 })
     await untilState(lost, 'rejected')
+  })
+
+  it.each(['one batch', 'several'])(
+    'N9, P4: a row that a waiting transaction refers to is deleted after that, in %s',
+    async (batches) => {
+      if (batches === 'one batch') toMain.cut()
+      const elder = await write((tx) => tx.insert('unit', { id: 2, name: 'c', a: 3, b: 2 }))
+      const newer = await write((tx) => tx.insert('unit', { id: 3, name: 'd', a: 3 }))
+      if (batches === 'several') {
+        await newer.applied()
+        await untilTried(elder)
+      }
+      const gone = await write((tx) => {
+        tx.delete('unit', { id: 3 }, { old: { name: 'd', a: 3, b: null } })
+        tx.delete('parent', { id: 3 })
+      })
+      const other = await write((tx) => tx.insert('watched', { id: 1, parent_id: 1, amount: 1 }))
+      toMain.restore()
+      await other.applied()
+      expect((await statusOf(gone)).state).not.toBe('applied')
+      await bringParent()
+      await elder.applied()
+      // Main refuses it now, as it would have done without a link between them: the elder one stands.
+      await untilState(gone, 'rejected')
+      expect(await cluster.primary.query('SELECT id FROM unit ORDER BY id')).toEqual([
+        { id: 1 },
+        { id: 2 },
+        { id: 3 },
+      ])
+    },
+  )
+
+  it('P5: a change of a row goes on while something that refers to the row waits', async () => {
+    const waiting = await write((tx) => tx.insert('unit', { id: 2, name: 'c', a: 3, b: 2 }))
+    await untilTried(waiting)
+    await (await write((tx) => tx.update('parent', { id: 3 }, { note: 'seen' }))).applied()
+    expect((await statusOf(waiting)).state).toBe('buffered')
+    await bringParent()
+    await waiting.applied()
   })
 })

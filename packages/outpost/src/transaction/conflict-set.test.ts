@@ -168,9 +168,23 @@ describe('N10: the conflict set', () => {
     [
       'a row that takes others with it',
       remove('tree', { id: '1' }),
-      ['common|pk|public.branch', 'common|pk|public.leaf'],
+      ['leaves|pk|public.tree|1', 'common|pk|public.branch', 'common|pk|public.leaf'],
     ],
-    ['a row that others may only forbid to go', remove('parent', { id: '1' }, { code: 'x' }), []],
+    [
+      'a row that others may only forbid to go',
+      remove('parent', { id: '1' }, { code: 'x' }),
+      ['leaves|pk|public.parent|1', 'leaves|uq|public.parent.parent_code|x'],
+    ],
+    [
+      'a changed value that others refer to',
+      update('parent', { id: '1' }, { code: 'y' }, { code: 'x' }),
+      ['leaves|uq|public.parent.parent_code|x'],
+    ],
+    [
+      'a moved row that others refer to',
+      update('parent', { id: '1' }, { id: '2' }),
+      ['leaves|pk|public.parent|1'],
+    ],
   ])('names where its place counts, for %s', (_, operation, references) =>
     expect(touch(operation)).toMatchObject({ references, isCommonLane: true }),
   )

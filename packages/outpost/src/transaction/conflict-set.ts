@@ -1,5 +1,6 @@
 import type { Catalog, ForeignKey, Table, TableName, UniqueKey } from '../postgres/catalog.ts'
 import { commonKey } from './lane.ts'
+import { leavingKey } from './leaving.ts'
 import type { Operation, TextRow, TextValue } from './operation.ts'
 import { hasKeyText, joinKey, keyValues, rowKey } from './row-key.ts'
 import { rootTable } from './table-plan.ts'
@@ -9,7 +10,8 @@ import { rootTable } from './table-plan.ts'
  * refers to; one in the common lane keeps its place among all others, because its touch is not fully known.
  *
  * Keys: `pk|<table>|<values>` and `uq|<table>.<constraint>|<values>`, values joined as {@link joinKey} does. One in the
- * common lane refers to `common|pk|<table>` or `common|uq|<table>.<constraint>`, where it may touch anything.
+ * common lane refers to `common|pk|<table>` or `common|uq|<table>.<constraint>`, where it may touch anything;
+ * one that takes away a key that others may refer to refers to `leaves|<key>`.
  */
 export interface ConflictSet {
   readonly writes: readonly string[]
@@ -153,12 +155,15 @@ class Collector {
     const before: TextRow = { ...old, ...this.#rows.get(oldKey), ...key }
     const after: TextRow = { ...before, ...set }
     const isTouched = (column: string): boolean => Object.hasOwn(set, column)
-    this.#rows.set(this.#writeRow(table, after), after)
+    const newKey = this.#writeRow(table, after)
+    this.#rows.set(newKey, after)
+    if (newKey !== oldKey) this.#leave(facts, table.primaryKey, oldKey)
     if (Object.keys(set).some((column) => facts.referencedColumns.has(column))) this.#cascade(facts)
     for (const unique of table.uniqueKeys) {
       if (unique.columns !== undefined && !unique.columns.some(isTouched)) continue
-      this.#writeUnique(table, unique, before)
-      this.#writeUnique(table, unique, after)
+      const freed = this.#writeUnique(table, unique, before)
+      const taken = this.#writeUnique(table, unique, after)
+      if (freed !== taken) this.#leave(facts, unique.columns, freed)
     }
     for (const foreignKey of table.foreignKeys) {
       if (foreignKey.columns.some(isTouched)) this.#refer(table, foreignKey, after)
@@ -167,9 +172,11 @@ class Collector {
 
   #delete(facts: TableFacts, key: TextRow, old: TextRow | undefined): void {
     const oldKey = this.#writeRow(facts.root, key)
+    this.#leave(facts, facts.root.primaryKey, oldKey)
     const before: TextRow = { ...old, ...this.#rows.get(oldKey), ...key }
     if (facts.referencedColumns.size > 0) this.#cascade(facts)
-    for (const unique of facts.root.uniqueKeys) this.#writeUnique(facts.root, unique, before)
+    for (const unique of facts.root.uniqueKeys)
+      this.#leave(facts, unique.columns, this.#writeUnique(facts.root, unique, before))
     this.#rows.delete(oldKey)
   }
 
@@ -180,11 +187,24 @@ class Collector {
     return key ?? ''
   }
 
-  #writeUnique(table: Table, unique: UniqueKey, row: TextRow): void {
+  /** The key of the row's values, where they are known and can meet others. */
+  #writeUnique(table: Table, unique: UniqueKey, row: TextRow): string | undefined {
     const values = unique.columns === undefined ? undefined : comparableValues(table, unique.columns, row)
     if (values === undefined) this.#keepPlace(`uq|${table.name}.${unique.name}`)
-    else if (unique.nullsNotDistinct || !values.includes(null))
-      this.#writes.add(uniqueKey(table, unique, values))
+    if (values === undefined || (values.includes(null) && !unique.nullsNotDistinct)) return undefined
+    const key = uniqueKey(table, unique, values)
+    this.#writes.add(key)
+    return key
+  }
+
+  /** After this nobody finds the key any more: what referred to it comes before (P4). */
+  #leave(
+    { referencedColumns }: TableFacts,
+    columns: readonly string[] | undefined,
+    key: string | undefined,
+  ): void {
+    if (!key || !columns?.every((column) => referencedColumns.has(column))) return
+    this.#references.add(leavingKey(key))
   }
 
   /** MATCH SIMPLE: a null in any column refers to nothing. */

@@ -1,4 +1,6 @@
 import { hash64 } from './hash64.ts'
+import { leftKeys } from './leaving.ts'
+import { ReferrerLog } from './referrer-log.ts'
 import type { Seq, TransactionDraft, TransactionRecord } from './transaction.ts'
 
 const initialSlots = 1 << 10
@@ -11,8 +13,11 @@ export interface DependencyOptions {
   readonly isSettled?: (seq: Seq) => boolean
 }
 
+type Touch = Pick<TransactionRecord, 'seq' | 'writes' | 'references' | 'decision'>
+
 /**
- * Who wrote a key last: key → newest seq, for finding what a new transaction depends on (N9).
+ * Who wrote a key last: key → newest seq, for finding what a new transaction depends on (N9); and, for what takes a
+ * key away, who refers to it (P4).
  *
  * Invariant: for each key written by a record after the forgotten ones, the index holds the newest such seq; a decision
  * is older than what waits for it. Keys are
@@ -31,6 +36,9 @@ export class DependencyIndex {
   /** Writers that were forgotten and are unsettled again, by key, and the newest of them. */
   readonly #returned = new Map<string, Seq>()
   #returnedThrough: Seq = 0
+  readonly #referrers = new ReferrerLog()
+  /** Referrers that were forgotten and are unsettled again, by key. */
+  readonly #returnedReferrers = new Map<string, Set<Seq>>()
   readonly #hash = new Uint32Array(2)
 
   /** Slots in use, among them some that {@link forgetThrough} has emptied but not yet given back. */
@@ -38,25 +46,31 @@ export class DependencyIndex {
     return this.#used
   }
 
-  /** Bytes of the tables. */
+  /** Bytes of the tables and of the log of referrers. */
   get bytes(): number {
-    return this.#distances.length * 12
+    return this.#distances.length * 12 + this.#referrers.bytes
   }
 
   /** Takes in a record; records come in seq order. */
-  add({ seq, writes, decision }: Pick<TransactionRecord, 'seq' | 'writes' | 'decision'>): void {
+  add({ seq, writes, references, decision }: Touch): void {
     if (seq <= this.#forgottenThrough) return
+    this.#referrers.add(seq, references)
     for (const key of writes) if (!decision?.followed?.includes(key)) this.#put(key, seq)
   }
 
   /** Main has lost these and may refuse them now: what touches their keys depends on them again. */
-  putBack(records: readonly Pick<TransactionRecord, 'seq' | 'writes' | 'decision'>[]): void {
-    for (const { seq, writes, decision } of records) {
+  putBack(records: readonly Touch[]): void {
+    for (const { seq, writes, references, decision } of records) {
       if (seq > this.#forgottenThrough) continue
       this.#returnedThrough = Math.max(this.#returnedThrough, seq)
       for (const key of writes) {
         if (decision?.followed?.includes(key)) continue
         this.#returned.set(key, Math.max(seq, this.#returned.get(key) ?? 0))
+      }
+      for (const key of references) {
+        const known = this.#returnedReferrers.get(key)
+        if (known) known.add(seq)
+        else this.#returnedReferrers.set(key, new Set([seq]))
       }
     }
   }
@@ -69,7 +83,17 @@ export class DependencyIndex {
     return distance !== 0 && seq > this.#forgottenThrough ? seq : this.#returned.get(key)
   }
 
-  /** The last writers of everything that the draft writes or refers to: ascending, each once, settled ones left out. */
+  /** All that refer to one of these keys and are not forgotten. */
+  referrers(keys: readonly string[]): ReadonlySet<Seq> {
+    if (keys.length === 0) return new Set()
+    const returned = keys.flatMap((key) => [...(this.#returnedReferrers.get(key) ?? [])])
+    return new Set([...returned, ...this.#referrers.of(keys)])
+  }
+
+  /**
+   * The last writers of everything that the draft writes or refers to, and whatever refers to what it takes away:
+   * ascending, each once, settled ones left out.
+   */
   dependsOn(
     draft: Pick<TransactionDraft, 'writes' | 'references'>,
     options: DependencyOptions = {},
@@ -81,13 +105,18 @@ export class DependencyIndex {
         if (seq !== undefined && !options.isSettled?.(seq)) found.add(seq)
       }
     }
+    for (const seq of this.referrers(leftKeys(draft.references)))
+      if (!options.isSettled?.(seq)) found.add(seq)
     return found.size < 2 ? [...found] : [...found].sort((a, b) => a - b)
   }
 
   /** Forgets all writers up to and including `seq`: they are settled. The room is given back when the table is next rebuilt. */
   forgetThrough(seq: Seq): void {
     this.#forgottenThrough = Math.max(this.#forgottenThrough, seq)
-    if (seq >= this.#returnedThrough) this.#returned.clear()
+    this.#referrers.forgetThrough(seq)
+    if (seq < this.#returnedThrough) return
+    this.#returned.clear()
+    this.#returnedReferrers.clear()
   }
 
   #put(key: string, seq: Seq): void {

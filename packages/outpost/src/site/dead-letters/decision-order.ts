@@ -1,10 +1,11 @@
 import type { Journal } from '../../journal/journal.ts'
 import type { DependencyIndex } from '../../transaction/dependency-index.ts'
+import { leftKeys } from '../../transaction/leaving.ts'
 import type { Seq, TransactionRecord } from '../../transaction/transaction.ts'
 
 export interface OrderFacts {
   readonly journal: Pick<Journal, 'getMany' | 'status'>
-  readonly dependencies: Pick<DependencyIndex, 'lastWriter'>
+  readonly dependencies: Pick<DependencyIndex, 'lastWriter' | 'referrers'>
   standIn(seq: Seq): Seq
   /** Nothing has to wait for it any more. */
   isSettled(seq: Seq): boolean
@@ -19,7 +20,7 @@ export interface DecisionPlace {
 
 /**
  * What a decision depends on (N9). It stands in for its targets, so it waits for what they waited for; and for the last
- * writers of its own keys, but never for one that waits for it. Ascending, each once.
+ * writers of its own keys and what refers to those that it takes away, but never for one that waits for it. Ascending, each once.
  */
 export async function decisionDependsOn(place: DecisionPlace, facts: OrderFacts): Promise<readonly Seq[]> {
   const { targets, cone } = place
@@ -37,6 +38,7 @@ export async function decisionDependsOn(place: DecisionPlace, facts: OrderFacts)
   for (const key of place.keys) {
     for (const writer of await writersOutside(key, own, cone, facts)) take(writer)
   }
+  for (const seq of facts.dependencies.referrers(leftKeys(place.keys))) take(seq)
   return [...found].sort((a, b) => a - b)
 }
 
