@@ -59,6 +59,13 @@ const suites: readonly Suite[] = [
     rounds: 1,
   },
   {
+    name: 'preflight',
+    path: 'packages/outpost/src/preflight/preflight-property.pg.test.ts',
+    project: 'servers',
+    env: { OUTPOST_CASES: '1000' },
+    rounds: 1,
+  },
+  {
     name: 'sync-order',
     path: 'packages/outpost/src/journal/sync-order',
     project: 'servers',

@@ -17,7 +17,10 @@ import {
 import { PreflightStage, type Truth } from './stage.spec-suite.ts'
 import { tableFacts } from './table-facts.ts'
 
-const seed = Number(process.env.OUTPOST_SEED ?? Math.floor(Math.random() * 2 ** 31))
+/** The same cases in every CI run; others elsewhere, where a new finding holds up nobody. */
+const seed = Number(
+  process.env.OUTPOST_SEED ?? (process.env.CI ? 1_000 : Math.floor(Math.random() * 2 ** 31)),
+)
 const schemaCount = Number(process.env.OUTPOST_CASES ?? 30)
 const judgedPerSchema = 60
 
