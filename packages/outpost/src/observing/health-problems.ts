@@ -114,13 +114,15 @@ function silence({ isConnected, reason, silentMs }: HealthFacts['main']): string
   return `the connection stands, but nothing has come for ${seconds(silentMs ?? 0)}`
 }
 
-function replicaProblems({ replica, replicaBehindMs, lagSeconds }: HealthFacts): Problem[] {
+function replicaProblems({ main, replica, replicaBehindMs, lagSeconds }: HealthFacts): Problem[] {
   const problems: Problem[] = []
   if (replica === 'unreachable') {
     problems.push({
       code: 'replica_unreachable',
       message: 'The local replica does not answer.',
-      hint: 'Reads go to main meanwhile; start the replica.',
+      hint: isInContact(main)
+        ? 'Reads go to main meanwhile; start the replica.'
+        : 'Rows recorded here can be read by id; lists wait for the replica or main. Start the replica.',
     })
   }
   if (replica === 'diverged') {
@@ -177,7 +179,7 @@ function transactionProblems(facts: HealthFacts): Problem[] {
   if (counts.rejected > 0) {
     problems.push({
       code: 'dead_letters',
-      message: `${counts.rejected} transactions were rejected by main.`,
+      message: `Main rejected ${counts.rejected} transaction${counts.rejected === 1 ? '' : 's'}.`,
       hint: 'Look at them: `outpost tx list --state rejected`.',
     })
   }

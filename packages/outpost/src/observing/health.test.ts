@@ -76,6 +76,14 @@ describe('judgeHealth', () => {
     expect(health.problems[0]?.hint).not.toBe('')
   })
 
+  it('sends reads to main only while that answers', () => {
+    const hintOf = (facts: HealthFacts) =>
+      judgeHealth(facts).problems.find(({ code }) => code === 'replica_unreachable')?.hint
+    expect(hintOf({ ...well, replica: 'unreachable' })).toContain('go to main')
+    const alone = { ...well, replica: 'unreachable', main: { ...well.main, isConnected: false } } as const
+    expect(hintOf(alone)).toContain('wait for the replica or main')
+  })
+
   it('says of the stuck ones what main said of the first', () => {
     const { problems } = judgeHealth({
       ...well,
