@@ -45,7 +45,7 @@ export async function prepareGround(options: GroundOptions): Promise<Ground> {
   const at = (endpoint: Endpoint) => ({
     host: endpoint.host,
     port: endpoint.port,
-    user: siteRole,
+    user: options.beside ? name : siteRole,
     database,
   })
   const read = async (server: PostgresServer) => {

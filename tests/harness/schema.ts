@@ -1,5 +1,6 @@
 import type { PostgresServer } from '@outpost/lab'
 import { grantSite, migrate, outpostMigrations } from 'outpost/migrate'
+import { escapeIdentifier } from 'pg'
 
 /**
  * A small schema on which every effect can be counted.
@@ -71,11 +72,12 @@ export async function installSchema(
   }
 }
 
-/** One more site on a database that has it all. */
+/** One more site on a database that has it all; its role has its name, because no two sites may share one. */
 export async function grantSiteOn(main: PostgresServer, database: string, site: string): Promise<void> {
   const client = await main.connect(database)
   try {
-    await grantSite(client, { role: siteRole, site, tables: recordedTables })
+    await client.query(`CREATE ROLE ${escapeIdentifier(site)} LOGIN`)
+    await grantSite(client, { role: site, site, tables: recordedTables })
   } finally {
     await client.end()
   }
