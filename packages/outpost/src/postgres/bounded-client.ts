@@ -14,19 +14,6 @@ const ignore = () => undefined
  * does, and the open socket alone keeps the process from exiting.
  */
 export class BoundedClient extends DatabaseClient {
-  override connect(): Promise<pg.Client>
-  override connect(callback: ((error: Error) => void) | ((error: null, client: pg.Client) => void)): void
-  override connect(callback?: unknown): Promise<pg.Client> | undefined {
-    const ready = this.#connectAndSettle()
-    if (callback === undefined) return ready
-    const tell = callback as (error: unknown, client?: pg.Client) => void
-    ready.then(
-      () => tell(null, this),
-      (error: unknown) => tell(error),
-    )
-    return undefined
-  }
-
   override end(): Promise<void>
   override end(callback: (error: Error) => void): void
   override end(callback?: (error: Error) => void): Promise<void> | void {
@@ -35,8 +22,8 @@ export class BoundedClient extends DatabaseClient {
     return callback === undefined ? super.end() : super.end(callback)
   }
 
-  async #connectAndSettle(): Promise<pg.Client> {
-    await super.connect()
+  protected override async open(): Promise<pg.Client> {
+    await super.open()
     // Its pool listens only once it is handed over: a connection that breaks before would end the process.
     this.on('error', ignore)
     try {

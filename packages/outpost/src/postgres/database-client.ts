@@ -24,7 +24,7 @@ export class DatabaseClient extends pg.Client {
   override connect(): Promise<pg.Client>
   override connect(callback: ((error: Error) => void) | ((error: null, client: pg.Client) => void)): void
   override connect(callback?: unknown): Promise<pg.Client> | undefined {
-    const ready = this.#connectWithFiles()
+    const ready = this.open()
     if (callback === undefined) return ready
     const tell = callback as (error: unknown, client?: pg.Client) => void
     ready.then(
@@ -34,7 +34,8 @@ export class DatabaseClient extends pg.Client {
     return undefined
   }
 
-  async #connectWithFiles(): Promise<pg.Client> {
+  /** What `connect` does, in either of its forms. */
+  protected async open(): Promise<pg.Client> {
     if (this.#tls !== undefined) (this.connection as unknown as { ssl: unknown }).ssl = tlsOptions(this.#tls)
     await super.connect()
     return this
