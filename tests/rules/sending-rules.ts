@@ -23,7 +23,7 @@ export const sendingRules: readonly Rule[] = [
         find: 'receipt.applied({ timeoutMs: mainWaitMs })',
         replace: 'receipt.applied({ timeoutMs: 0 })',
         test: {
-          file: `${service}/server/service.pg.test.ts`,
+          file: `${service}/server/one-answer.pg.test.ts`,
           title: 'N5: journals too, and answers when main has it',
         },
       },
