@@ -34,7 +34,7 @@ export function answersEarly(journal: Journal): Journal {
 /** P3 broken: main applies without asking its ledger what it knows already. */
 export async function disableLedger(client: Client): Promise<void> {
   await client.query(`
-    ALTER TABLE outpost.ledger DROP CONSTRAINT ledger_pkey, DROP CONSTRAINT ledger_site_transaction_id_key CASCADE;
+    ALTER TABLE outpost.ledger DROP CONSTRAINT ledger_pkey, DROP CONSTRAINT ledger_transaction_id_site_key CASCADE;
     CREATE OR REPLACE FUNCTION outpost.stored_outcome(p_site text, p_epoch uuid, p_mark bigint, p_transaction jsonb)
       RETURNS jsonb LANGUAGE sql STABLE AS 'SELECT NULL::jsonb'`)
 }

@@ -17,9 +17,8 @@ export const identityRules: readonly Rule[] = [
       {
         ensures: 'a transaction has one row across all epochs',
         file: `${outpost}/ledger/migrations/001-ledger.ts`,
-        find: `  PRIMARY KEY (site, epoch, seq),
-  UNIQUE (site, transaction_id)`,
-        replace: '  PRIMARY KEY (site, epoch, seq)',
+        find: '  UNIQUE (transaction_id, site)',
+        replace: '  UNIQUE (transaction_id, site, seq)',
         test: { file: call, title: 'N1: a place in the ledger is taken once' },
       },
       {

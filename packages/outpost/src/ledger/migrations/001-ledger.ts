@@ -63,7 +63,8 @@ CREATE TABLE outpost.ledger (
   reason text,
   actor text,
   PRIMARY KEY (site, epoch, seq),
-  UNIQUE (site, transaction_id)
+  -- Not led by the site: without statistics that would look as good for finding a seq, and read every row of the site.
+  UNIQUE (transaction_id, site)
 );
 COMMENT ON COLUMN outpost.ledger.replaces IS 'The dead letter that this decision is about; its own row stays as it was (N3).';
 
@@ -72,9 +73,9 @@ CREATE TABLE outpost.decided (
   transaction_id uuid NOT NULL,
   decided_by uuid NOT NULL,
   PRIMARY KEY (site, transaction_id),
-  FOREIGN KEY (site, decided_by) REFERENCES outpost.ledger (site, transaction_id) ON DELETE CASCADE
+  FOREIGN KEY (decided_by, site) REFERENCES outpost.ledger (transaction_id, site) ON DELETE CASCADE
 );
-CREATE INDEX decided_by ON outpost.decided (site, decided_by);
+CREATE INDEX decided_by ON outpost.decided (decided_by, site);
 COMMENT ON TABLE outpost.decided IS
   'Which transactions an applied decision is about: each is decided on once, and never applied afterwards. A row goes with the ledger row of its decision.';
 
