@@ -1,5 +1,12 @@
 /** Installing and upgrading the Outpost schema on main: `import { migrate, outpostMigrations } from 'outpost/migrate'`. */
 export {
+  type ConflictDeclarations,
+  conflictPolicies,
+  type DeclaredPolicy,
+  type PolicyDeclaration,
+  setConflictPolicy,
+} from './ledger/conflict-policies.ts'
+export {
   grantSite,
   revokeSite,
   type SiteGrant,

@@ -121,7 +121,7 @@ export class BatchBuilder {
     }
     this.#bytes += bytes
     this.#sent.add(record.seq)
-    const { seq, id, digest, bufferedAtMs, operations, decision, actor } = record
+    const { seq, id, digest, bufferedAtMs, operations, decision, actor, stamp } = record
     const sent: SentTransaction = {
       seq,
       epoch: this.#facts.epochOf(record),
@@ -139,6 +139,7 @@ export class BatchBuilder {
       operations,
       isLastAttempt: this.#facts.isLastAttempt(seq),
       ...(decision && { decision: wireDecision(decision, actor) }),
+      ...(stamp !== undefined && { stamp }),
     })
     return true
   }
@@ -187,7 +188,7 @@ function approximateBytes(record: TransactionRecord): number {
     bytes += 16
     if (operation.kind !== 'delete')
       bytes += rowBytes(operation.kind === 'insert' ? operation.row : operation.set)
-    if (operation.kind !== 'insert') bytes += rowBytes(operation.key)
+    if (operation.kind !== 'insert') bytes += rowBytes(operation.key) + rowBytes(operation.seen ?? {})
   }
   return bytes
 }

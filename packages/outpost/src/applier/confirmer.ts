@@ -34,6 +34,8 @@ export interface ConfirmerOptions {
    */
   readonly divergedAfterMs?: number
   readonly random?: () => number
+  /** Before the statuses are written: what must be durable once these count as confirmed. What it throws leaves them. */
+  readonly onConfirming?: () => Promise<void>
   /** After the statuses were written: take them out of the overlay (late removal, E10). */
   readonly onConfirmed?: (seqs: readonly Seq[], changes: readonly StatusChange[]) => void
   readonly onReplica?: (state: ReplicaState, reason?: string) => void
@@ -213,6 +215,7 @@ export class Confirmer {
     const { journal, clock } = this.#options
     // Main may have lost one of them while the replica was asked.
     const still = seqs.filter((seq) => journal.status(seq).state === 'applied')
+    await this.#options.onConfirming?.()
     const replicatedAtMs = clock.nowMs()
     const changes = seqRanges(still).map(
       ({ from, to }): StatusChange => ({ from, to, status: { state: 'replicated', replicatedAtMs } }),

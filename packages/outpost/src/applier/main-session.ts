@@ -84,6 +84,8 @@ export interface OutcomeRun {
   readonly message?: string
   /** The ledger holds this transaction id with other operations. */
   readonly isDigestDifferent?: boolean
+  /** Applied, but by the table's policy something of it gave way to what main had. */
+  readonly isOverruled?: boolean
 }
 
 export type ApplyAnswer =

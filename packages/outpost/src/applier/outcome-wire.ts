@@ -16,6 +16,7 @@ export interface WireOutcome {
   readonly detail?: string
   readonly message?: string
   readonly digestDiffers?: boolean
+  readonly overruled?: boolean
 }
 
 /** Pure: names the transactions of the procedure's outcomes. */
@@ -38,6 +39,7 @@ export function readOutcomes(
       ...(wire.detail === undefined ? {} : { detail: wire.detail }),
       ...(wire.message === undefined ? {} : { message: wire.message }),
       ...(wire.digestDiffers === true ? { isDigestDifferent: true } : {}),
+      ...(wire.overruled === true ? { isOverruled: true } : {}),
     }
   })
 }

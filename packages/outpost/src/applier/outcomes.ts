@@ -133,6 +133,7 @@ function statusOf(run: OutcomeRun, position: string): TransactionStatus {
     position,
     ...(atMs !== undefined && (isApplied ? { appliedAtMs: atMs } : { rejectedAtMs: atMs })),
     ...(run.lineage === undefined ? {} : { lineage: run.lineage }),
+    ...(run.isOverruled === true ? { isOverruled: true } : {}),
     ...reasonOf(run),
   }
 }

@@ -96,7 +96,7 @@ export interface TestSite {
   readonly alarms: ApplierAlarm[]
   readonly lineages: LineageNews[]
   readonly redriven: Seq[]
-  append(operations: readonly Operation[], dependsOn?: readonly Seq[]): Promise<Seq>
+  append(operations: readonly Operation[], dependsOn?: readonly Seq[], stamp?: string): Promise<Seq>
   until(state: string, ...seqs: readonly Seq[]): Promise<void>
   stop(): Promise<void>
 }
@@ -141,7 +141,9 @@ export async function openTestSite(options: TestSiteOptions): Promise<TestSite> 
     alarms,
     lineages,
     redriven,
-    append: async (operations, dependsOn = []) => (await journal.append(draftOf(operations, dependsOn))).seq,
+    append: async (operations, dependsOn = [], stamp) =>
+      (await journal.append({ ...draftOf(operations, dependsOn), ...(stamp !== undefined && { stamp }) }))
+        .seq,
     until: async (state, ...seqs) => {
       try {
         await waitFor(() => seqs.every((seq) => journal.status(seq).state === state), {

@@ -93,6 +93,18 @@ export const errorCodes = {
     'An update or delete does not name the whole primary key.',
     'Give every column of the primary key.',
   ),
+  append_only: entry(
+    409,
+    2,
+    'A row of a table that takes new rows only was to be changed or removed.',
+    'Record a new row that says what is true now.',
+  ),
+  conflicts_refused: entry(
+    409,
+    2,
+    'A conflict policy cannot be declared so.',
+    'Do what the message says, and declare it again.',
+  ),
   transaction_empty: entry(
     422,
     2,

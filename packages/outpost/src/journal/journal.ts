@@ -33,6 +33,8 @@ export interface TransactionStatus {
   readonly parkedBy?: readonly Seq[] | 'stuck'
   /** The decision about it, once there is one (N3). */
   readonly decidedBy?: Seq
+  /** Applied, but by the table's conflict policy something of it gave way to what main had. */
+  readonly isOverruled?: boolean
   /** How often main lost it and it was applied again. */
   readonly redriven?: number
 }

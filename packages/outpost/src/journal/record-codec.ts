@@ -36,6 +36,7 @@ export function recordOf(
   if (draft.replaces !== undefined) record.replaces = draft.replaces
   if (draft.decision !== undefined) record.decision = draft.decision
   if (draft.actor !== undefined) record.actor = draft.actor
+  if (draft.stamp !== undefined) record.stamp = draft.stamp
   return record
 }
 

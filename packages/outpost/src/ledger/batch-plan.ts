@@ -19,6 +19,8 @@ export interface PlannedTransaction {
   readonly operations: readonly Operation[]
   /** An operator's decision goes alone: main must look whether it comes too late (N3). */
   readonly decision?: WireDecision
+  /** Its hybrid logical clock, where a last writer is looked for. */
+  readonly stamp?: string
 }
 
 /** A decision as main's ledger keeps it. */
@@ -38,7 +40,7 @@ type WireTransaction = readonly [
   dependsOn: readonly Seq[],
   isLastAttempt: boolean,
   places: readonly number[],
-  ...decision: readonly WireDecision[],
+  ...rest: readonly (WireDecision | string | null)[],
 ]
 
 /** See `migrations/004-apply/procedure.ts` for the meaning of the letters; they are short because the link may be 10 kB/s. */
@@ -174,8 +176,9 @@ export class BatchPlanner {
         ...(footprint.kind === 'alone' ? plan.append(shape, values) : plan.place(shape, values, footprint)),
       )
     })
-    const { seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt, decision } = transaction
+    const { seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt, decision, stamp } = transaction
     const facts = [seq, id, digest, bufferedAtMs, dependsOn, isLastAttempt, places] as const
+    if (stamp !== undefined) return [...facts, decision ?? null, stamp]
     return decision === undefined ? facts : [...facts, decision]
   }
 
@@ -187,7 +190,7 @@ export class BatchPlanner {
   #shapeNumber(operation: Operation): number {
     const shape = shapeOf(operation)
     // No identifier of PostgreSQL holds a NUL, so that no two shapes share a name.
-    const name = `${shape.kind} ${shape.table}\0${shape.key.join('\0')}\0\0${shape.columns.join('\0')}`
+    const name = `${shape.kind} ${shape.table}\0${shape.key.join('\0')}\0\0${shape.columns.join('\0')}\0\0${shape.seen?.join('\0') ?? ''}`
     const known = this.#shapeNumbers.get(name)
     if (known !== undefined) return known
     this.#shapeNumbers.set(name, this.#shapes.length)

@@ -27,7 +27,7 @@ const none: readonly string[] = []
 
 /** Pure: decides the footprint of an operation from its table's rules. */
 export function footprintOf(operation: Operation, rules: TableRules): Footprint {
-  if (!rules.isMergeable) return alone
+  if (!rules.isMergeable || (rules.hasPolicy && operation.kind !== 'insert')) return alone
   switch (operation.kind) {
     case 'insert':
       return insertFootprint(operation.table, operation.row, rules)

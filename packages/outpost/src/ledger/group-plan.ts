@@ -1,4 +1,4 @@
-import type { Operation, TextValue } from '../transaction/operation.ts'
+import type { Operation, TextRow, TextValue } from '../transaction/operation.ts'
 import type { Footprint } from './footprint.ts'
 
 export type ValueRow = readonly TextValue[]
@@ -73,6 +73,8 @@ export interface Shape {
   readonly table: string
   readonly key: readonly string[]
   readonly columns: readonly string[]
+  /** Columns whose values before are told, behind those of `columns`. */
+  readonly seen?: readonly string[]
 }
 
 export function shapeOf(operation: Operation): Shape {
@@ -85,9 +87,16 @@ export function shapeOf(operation: Operation): Shape {
         table: operation.table,
         key: Object.keys(operation.key),
         columns: Object.keys(operation.set),
+        ...seenOf(operation),
       }
     case 'delete':
-      return { kind: 'delete', table: operation.table, key: Object.keys(operation.key), columns: [] }
+      return {
+        kind: 'delete',
+        table: operation.table,
+        key: Object.keys(operation.key),
+        columns: [],
+        ...seenOf(operation),
+      }
   }
 }
 
@@ -96,8 +105,16 @@ export function valuesOf(operation: Operation): ValueRow {
     case 'insert':
       return Object.values(operation.row)
     case 'update':
-      return [...Object.values(operation.key), ...Object.values(operation.set)]
+      return [
+        ...Object.values(operation.key),
+        ...Object.values(operation.set),
+        ...Object.values(operation.seen ?? {}),
+      ]
     case 'delete':
-      return Object.values(operation.key)
+      return [...Object.values(operation.key), ...Object.values(operation.seen ?? {})]
   }
+}
+
+function seenOf({ seen }: { readonly seen?: TextRow }): Pick<Shape, 'seen'> {
+  return seen === undefined ? {} : { seen: Object.keys(seen) }
 }

@@ -3,6 +3,7 @@ import { describeEachPostgres, useServer } from '@outpost/lab/testing'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTestMain, openTestSite, type TestMain, unit } from '../applier/real-site.spec-suite.ts'
+import { setConflictPolicy } from './conflict-policies.ts'
 import { grantSite, revokeSite } from './grant-site.ts'
 
 /** Every table that tells of a site, as one text. */
@@ -14,6 +15,9 @@ const everythingSql = `
          (SELECT json_agg(x ORDER BY x::text) FROM outpost.heartbeat x)::text AS heartbeat,
          (SELECT json_agg(x ORDER BY x::text) FROM outpost.idempotency x)::text AS idempotency,
          (SELECT json_agg(x ORDER BY x::text) FROM outpost.lineage x)::text AS lineage,
+         (SELECT json_agg(x ORDER BY x::text) FROM outpost.row_stamp x)::text AS stamps,
+         (SELECT json_agg(x ORDER BY x::text) FROM outpost.conflict x)::text AS conflicts,
+         (SELECT json_agg(x ORDER BY x::text) FROM outpost.conflict_policy x)::text AS policies,
          (SELECT json_agg(x ORDER BY x::text) FROM unit x)::text AS unit`
 
 describeEachPostgres('the role of a site', (version) => {
@@ -102,6 +106,31 @@ describeEachPostgres('the role of a site', (version) => {
     ).toEqual([{ is_there: true }])
   })
 
+  it('reads of a conflict where it had a part in it, and no stamp of a row', async () => {
+    await setConflictPolicy(main.client, 'public.unit', 'compare_and_set')
+    const roles = [observatory, institute]
+    const change = async (site: string, role: string, id: string, seen: string, state: string) => {
+      const opened = await openTestSite({ config: configOf(role), catalog: main.catalog, site })
+      const operation = { kind: 'update', table: 'public.unit', key: { id }, seen: { status: seen } } as const
+      await opened.until(state, await opened.append([{ ...operation, set: { status: site } }]))
+      await opened.stop()
+    }
+    const [shared, own] = [randomUUID(), randomUUID()]
+    await main.query(`INSERT INTO unit (id, name) SELECT x, x::text FROM unnest($1::uuid[]) x`, [
+      [shared, own],
+    ])
+    await change('observatory', observatory, shared, 'running', 'applied')
+    await change('institute', institute, shared, 'running', 'rejected')
+    // By nobody who journals.
+    await main.query(`UPDATE unit SET status = 'paused' WHERE id = $1`, [own])
+    await change('institute', institute, own, 'running', 'rejected')
+    const seen = await Promise.all(
+      roles.map(async (role) => (await (await connect(role)).query('SELECT key FROM outpost.conflict')).rows),
+    )
+    expect(seen.map((rows) => rows.map(({ key }) => key.id))).toEqual([[shared], [shared, own]])
+    expect((await (await connect(institute)).query('SELECT FROM outpost.row_stamp')).rowCount).toBe(0)
+  })
+
   it('changes nothing of another site, by no statement and through no function', async () => {
     const { epoch, term } = await livingInstitute()
     const [lineage] = await main.query('SELECT id FROM outpost.lineage')
@@ -140,7 +169,7 @@ describeEachPostgres('the role of a site', (version) => {
       `SELECT outpost.beat('institute', NULL, NULL, NULL)`,
       `SELECT outpost.prune('institute', '${epoch}', ${term}, '[{"epoch": "${epoch}", "through": 100}]')`,
       `SELECT outpost.note_decision('institute', gen_random_uuid(), '{"on": ["${randomUUID()}"]}')`,
-      `SELECT outpost.apply_one('institute', '${epoch}', 0, '${String(lineage!.id)}', '[]', '{}', '[]', '[1000, "${randomUUID()}", "", 0, [], true, []]', true, false)`,
+      `SELECT outpost.apply_one('institute', '${epoch}', 0, '${String(lineage!.id)}', '[]', '{}', '{}', '[]', '[1000, "${randomUUID()}", "", 0, [], true, []]', true, false)`,
       `SELECT outpost.apply_group('institute', '${epoch}', 0, '${String(lineage!.id)}', '[]', '{}', '{}', '{"x": [[1000, "${randomUUID()}", "", 0]], "r": []}')`,
       `SELECT outpost.forget_answers()`,
       `SELECT outpost.plan_keys('institute', 'public.numbered', 10)`,
@@ -148,6 +177,15 @@ describeEachPostgres('the role of a site', (version) => {
       `SELECT outpost.keep_keys('institute', 'public.numbered', '${String(lineage!.id)}', '[]')`,
       `SELECT outpost.store_keys('institute', 'public.numbered', 1, '{1}')`,
       `INSERT INTO outpost.key_plan VALUES ('institute', 'public.numbered', 'id', 10)`,
+      `SELECT outpost.stamp_row('institute', gen_random_uuid(), 'public.unit', '{"id": 1}', '{name}', 1, false)`,
+      `SELECT outpost.stamp_row('observatory', gen_random_uuid(), 'public.numbered', '{"id": 1}', '{id}', 1, false)`,
+      `SELECT outpost.note_conflict('institute', gen_random_uuid(), '{"table": "public.unit"}', false)`,
+      `SELECT outpost.note_conflict('observatory', gen_random_uuid(), '{"table": "public.numbered"}', false)`,
+      `INSERT INTO outpost.row_stamp VALUES ('public.unit', '{}', '{}', 1)`,
+      `UPDATE outpost.row_stamp SET clock = 0`,
+      `SELECT outpost.set_conflict_policy('public.unit', 'append_only')`,
+      `DELETE FROM outpost.conflict_policy`,
+      `DELETE FROM outpost.conflict`,
       `ALTER TABLE outpost.ledger DISABLE ROW LEVEL SECURITY`,
       `CREATE POLICY mine ON outpost.ledger USING (true)`,
       `ALTER FUNCTION outpost.has_row OWNER TO ${observatory}`,
@@ -259,11 +297,16 @@ describeEachPostgres('the role of a site', (version) => {
     expect(rows.map(({ name }) => name)).toEqual([
       'covers',
       'ensure_lineage',
+      'forget_conflicts',
       'has_row',
       'keep_keys',
+      'newest_clock',
+      'note_conflict',
       'release_attempts',
       'reserve_keys',
       'server_identity',
+      'stamp_row',
+      'stamps_of',
       'standby_positions',
     ])
     for (const { config } of rows) expect(config).toEqual(['search_path=pg_catalog, pg_temp'])

@@ -4,6 +4,7 @@ import { helloSql } from './migrations/002-hello.ts'
 import { statementSql } from './migrations/003-statement.ts'
 import { applySql } from './migrations/004-apply.ts'
 import { keysSql } from './migrations/005-keys.ts'
+import { conflictsSql } from './migrations/006-conflicts.ts'
 
 /** One numbered step of a schema. Once released it never changes; a change is a new migration. */
 export interface Migration {
@@ -35,5 +36,6 @@ export const outpostMigrations: MigrationSet = {
     { number: 3, name: 'statement', sql: statementSql },
     { number: 4, name: 'apply', sql: applySql },
     { number: 5, name: 'keys', sql: keysSql },
+    { number: 6, name: 'conflicts', sql: conflictsSql },
   ],
 }

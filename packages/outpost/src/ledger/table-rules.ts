@@ -1,4 +1,5 @@
 import type { Catalog, Column, ForeignKey, Table, TableName } from '../postgres/catalog.ts'
+import { rootTable } from '../transaction/table-plan.ts'
 
 /** A reference from one table to columns of another, its column pairs sorted by the referenced column's name. */
 interface ReferenceRule {
@@ -22,6 +23,8 @@ export interface TableRules {
   /** True where a unique key depends on values that the columns do not show (expression or partial index). */
   readonly hasHiddenKey: boolean
   readonly deletes: 'free' | 'ordered' | 'alone'
+  /** Main decides by a policy what becomes of a change: each goes by itself. */
+  readonly hasPolicy: boolean
 }
 
 /** Types whose equality is the equality of their text, so that a key's text names its row. */
@@ -50,6 +53,7 @@ const unmergeable: TableRules = {
   keyColumns: new Set(),
   hasHiddenKey: true,
   deletes: 'alone',
+  hasPolicy: true,
 }
 
 /** Rules of every table that the catalog knows; a table that it does not know is never merged. */
@@ -92,6 +96,7 @@ function rulesOf(table: Table, catalog: Catalog, incoming: readonly ForeignKey[]
     keyColumns: new Set([...unique, ...incoming.flatMap((key) => key.referencedColumns)]),
     hasHiddenKey: table.uniqueKeys.some((key) => key.columns === undefined),
     deletes: incoming.some((key) => isCascading(key.onDelete)) ? 'alone' : hasKeys ? 'ordered' : 'free',
+    hasPolicy: catalog.policies?.has(rootTable(catalog, table).name) === true,
   }
 }
 

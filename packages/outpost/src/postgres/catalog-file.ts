@@ -1,4 +1,4 @@
-import type { Catalog, Table, View } from './catalog.ts'
+import type { Catalog, ConflictPolicy, Table, TableName, View } from './catalog.ts'
 import { catalogVersion } from './catalog-version.ts'
 
 /** Number of the file's format; another one is not read. */
@@ -15,6 +15,7 @@ export function serializeCatalog(catalog: Catalog): string {
     tables: [...catalog.tables.values()],
     views: [...catalog.views.values()],
     userFunctions: [...catalog.userFunctions],
+    policies: catalog.policies && [...catalog.policies],
   })
 }
 
@@ -26,7 +27,7 @@ export function deserializeCatalog(text: string): Catalog {
   const file = readEnvelope(text)
   if (file.format !== format)
     throw new Error(`it has format ${String(file.format)}, this version reads ${format}`)
-  const { version, readAtMs, serverVersion, searchPath, tables, views, userFunctions } = file
+  const { version, readAtMs, serverVersion, searchPath, tables, views, userFunctions, policies } = file
   if (
     typeof version !== 'string' ||
     typeof readAtMs !== 'number' ||
@@ -43,6 +44,9 @@ export function deserializeCatalog(text: string): Catalog {
     tables: new Map((tables as readonly Table[]).map((table) => [table.name, table])),
     views: new Map((views as readonly View[]).map((view) => [view.name, view])),
     userFunctions: new Set(userFunctions as readonly string[]),
+    ...(Array.isArray(policies) && {
+      policies: new Map(policies as readonly (readonly [TableName, ConflictPolicy])[]),
+    }),
   }
   if (catalogVersion(content) !== version) throw new Error('its content does not match its digest')
   return { version, readAtMs, serverVersion, ...content }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Catalog } from './catalog.ts'
 
-type Content = Pick<Catalog, 'searchPath' | 'tables' | 'views' | 'userFunctions'>
+type Content = Pick<Catalog, 'searchPath' | 'tables' | 'views' | 'userFunctions' | 'policies'>
 
 /**
  * Digest (SHA-256, hex) of a catalog's content. Two servers with the same schema give the same one: neither the time
@@ -13,6 +13,7 @@ export function catalogVersion(content: Content): string {
     sorted(content.tables),
     sorted(content.views),
     [...content.userFunctions].sort(),
+    ...(content.policies === undefined ? [] : [sorted(content.policies)]),
   ]
   return createHash('sha256').update(JSON.stringify(canonical, withSortedKeys)).digest('hex')
 }

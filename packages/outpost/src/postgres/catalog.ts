@@ -132,6 +132,12 @@ export interface View {
   readonly isSecurityBarrier: boolean
 }
 
+/**
+ * What main does with a change whose row somebody else has changed meanwhile. A table without one is merged by column:
+ * what was supplied is set.
+ */
+export type ConflictPolicy = 'column_merge' | 'compare_and_set' | 'last_writer' | 'append_only' | 'function'
+
 /** What a site knows of main's schema; kept on disk, so that a site can start with every database away. */
 export interface Catalog {
   /** Digest of the content: names the schema version that a transaction was made under. */
@@ -145,4 +151,6 @@ export interface Catalog {
   readonly views: ReadonlyMap<TableName, View>
   /** User-defined functions that read tables or are not known to be safe (lower-case unqualified names). */
   readonly userFunctions: ReadonlySet<string>
+  /** As main has declared them, by the topmost table; absent without any. */
+  readonly policies?: ReadonlyMap<TableName, ConflictPolicy>
 }

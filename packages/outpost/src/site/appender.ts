@@ -15,6 +15,7 @@ import type {
   TransactionId,
   TransactionRecord,
 } from '../transaction/transaction.ts'
+import type { KeptClock } from './kept-clock.ts'
 import { KeyLocks } from './key-locks.ts'
 import type { AppendOptions } from './site-api.ts'
 
@@ -35,6 +36,7 @@ export interface AppenderOptions {
   readonly standIn: (seq: Seq) => Seq
   /** Undefined where constraints are left to main. */
   readonly preflight?: Preflight
+  readonly keptClock: Pick<KeptClock, 'stampFor'>
 }
 
 export interface Appended {
@@ -97,6 +99,7 @@ export class Appender {
         ...built,
         flags: verdict === 'shape_only' ? [...built.flags, 'shape_only'] : built.flags,
         dependsOn: this.#dependsOn(built),
+        ...this.#options.keptClock.stampFor(built.operations),
         ...(options.idempotency && { idempotency: options.idempotency }),
         ...(answer && { answer }),
         ...(options.actor && { actor: options.actor }),

@@ -3,6 +3,7 @@ import { OutpostError } from '../errors/outpost-error.ts'
 import type { Catalog } from '../postgres/catalog.ts'
 import { CatalogCache } from '../postgres/catalog-cache.ts'
 import { introspect } from '../postgres/introspect.ts'
+import { withPolicies } from '../postgres/read-policies.ts'
 import type { NodePool } from './node-pool.ts'
 
 const introspectTimeoutMs = 15_000
@@ -64,7 +65,9 @@ export class CatalogSource {
 }
 
 async function read(node: NodePool, schemas: readonly string[]): Promise<Catalog> {
-  const catalog = await node.run(introspectTimeoutMs, (client) => introspect(client, { schemas }))
+  const catalog = await node.run(introspectTimeoutMs, async (client) =>
+    withPolicies(client, await introspect(client, { schemas })),
+  )
   if (catalog.tables.size === 0) {
     throw new OutpostError('not_migrated', `There are no tables in ${schemas.join(', ')}.`)
   }

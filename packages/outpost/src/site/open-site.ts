@@ -12,6 +12,7 @@ import type { TransactionRecord } from '../transaction/transaction.ts'
 import { CatalogSource } from './catalog-source.ts'
 import { ConeIndex } from './dead-letters/cone-index.ts'
 import { Decisions } from './dead-letters/decisions.ts'
+import { KeptClock } from './kept-clock.ts'
 import { NodePool } from './node-pool.ts'
 import { RunningSite } from './running-site.ts'
 import { SentMark } from './sent-mark.ts'
@@ -78,6 +79,7 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
   const decisions = new Decisions(opened)
   const recoveredDecisions: TransactionRecord[] = []
   const sent = new SentMark()
+  const keptClock = new KeptClock({ clock, journal: opened, catalog: () => catalog.current })
   const overlay = createOverlay({
     catalog: () => catalog.current,
     journal: lateJournal(opened),
@@ -92,6 +94,7 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     reserveBytes: settings.journalReserveBytes,
     onRecovered: (records) => {
       overlay.fold(records)
+      keptClock.fold(records)
       for (const record of records) {
         dependencies.add(record)
         cones.add(record)
@@ -100,7 +103,8 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     },
   })
   journal = seams.journal?.(stored) ?? stored
-  return { journal, overlay, dependencies, cones, decisions, recoveredDecisions, sent }
+  keptClock.start()
+  return { journal, overlay, dependencies, cones, decisions, recoveredDecisions, sent, keptClock }
 }
 
 type StoreOptions = Pick<LmdbJournalOptions, 'clock' | 'maxBytes' | 'reserveBytes' | 'onRecovered'>

@@ -6,6 +6,7 @@ import type { Seq } from '../transaction/transaction.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import type { ConeIndex } from './dead-letters/cone-index.ts'
 import type { Decisions } from './dead-letters/decisions.ts'
+import type { KeptClock } from './kept-clock.ts'
 import type { NodePool } from './node-pool.ts'
 import type { PromotableStandbys } from './promotable.ts'
 import type { PutBack } from './put-back.ts'
@@ -22,6 +23,9 @@ export interface SiteChoresOptions {
   readonly putBack: PutBack
   readonly standbys: PromotableStandbys
   readonly keys: Pick<ReservedKeys, 'refresh'>
+  readonly keptClock: Pick<KeptClock, 'isNeeded' | 'observe'>
+  /** The newest stamp that the site's replica has of any site. */
+  readonly newestStamp: () => Promise<string | undefined>
 }
 
 const intervalMs = 500
@@ -29,7 +33,7 @@ const catalogIntervalMs = 30_000
 
 /**
  * What a running site does beside its main work: keeps the catalog young, lets what was put back leave the overlay
- * again, knows how far the standbys are, and forgets settled dependencies. States: stopped → `start()` → running → `stop()` → stopped.
+ * again, follows other sites' clocks, knows how far the standbys are, and forgets settled dependencies. States: stopped → `start()` → running → `stop()` → stopped.
  */
 export class SiteChores {
   readonly #options: SiteChoresOptions
@@ -68,6 +72,8 @@ export class SiteChores {
       putBack,
       standbys,
       keys,
+      keptClock,
+      newestStamp,
     } = this.#options
     let catalogDueMs = clock.monotonicMs()
     while (!this.#stopping.signal.aborted) {
@@ -84,6 +90,7 @@ export class SiteChores {
           catalogDueMs = clock.monotonicMs() + catalogIntervalMs
           await catalog.refresh(replica ?? main)
         }
+        if (keptClock.isNeeded) keptClock.observe((await newestStamp()) ?? '0')
         await standbys.refresh()
         this.#lastError = undefined
       } catch (error) {

@@ -112,6 +112,10 @@ export class SiteEngine {
       putBack: this.#putBack,
       standbys: this.standbys,
       keys: this.keys,
+      newestStamp: async () => {
+        const [row] = await this.askReplica('SELECT outpost.newest_clock()::text AS stamp', [])
+        return row?.stamp === null ? undefined : String(row?.stamp)
+      },
     })
     this.#leadership = this.#makeLeadership()
     this.#folded = this.#makeFolded()
@@ -120,7 +124,7 @@ export class SiteEngine {
 
   /** Nothing here waits for a database. */
   async start(): Promise<void> {
-    const { journal, overlay, dependencies, cones } = this.#parts
+    const { journal, overlay, dependencies, cones, keptClock } = this.#parts
     // Only what was held is proven when it leaves, so it is held for a moment.
     const taken = newestConfirmed(journal)
     overlay.fold(await journal.getMany(taken))
@@ -129,6 +133,7 @@ export class SiteEngine {
     this.deadLetters.noteParked()
     journal.onDurable((records) => {
       this.deadLetters.fold(records)
+      keptClock.fold(records)
       for (const record of records) {
         dependencies.add(record)
         cones.add(record)
@@ -268,6 +273,7 @@ export class SiteEngine {
       lineage: () => this.#lineage.current,
       isLeading: () => this.#leadership.isLeading,
       intervalMs: confirmIntervalMs(settings),
+      onConfirming: () => this.#parts.keptClock.keep(),
       onConfirmed: (seqs, changes) => {
         this.#putBack.confirmed(inCommitOrder(seqs, journal))
         this.#news.changed(changes)

@@ -6,6 +6,7 @@ import type { TransactionRecord } from '../transaction/transaction.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import type { ConeIndex } from './dead-letters/cone-index.ts'
 import type { Decisions } from './dead-letters/decisions.ts'
+import type { KeptClock } from './kept-clock.ts'
 import type { NodePool } from './node-pool.ts'
 import type { SiteSeams } from './open-site.ts'
 import type { SentMark } from './sent-mark.ts'
@@ -31,5 +32,6 @@ export interface SiteParts {
   /** Decisions that were pending when the journal was opened: a crash may have lost what they made of others. */
   readonly recoveredDecisions: readonly TransactionRecord[]
   readonly sent: SentMark
+  readonly keptClock: KeptClock
   readonly seams: SiteSeams
 }

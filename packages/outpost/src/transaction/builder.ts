@@ -9,6 +9,7 @@ import {
   completeSet,
   type FieldProblem,
   type InputRow,
+  type Report,
   stepError,
 } from './complete-row.ts'
 import { conflictSet, type KnownOperation } from './conflict-set.ts'
@@ -17,6 +18,7 @@ import type { EdgeContext } from './edge-default.ts'
 import type { Operation, TextRow } from './operation.ts'
 import { type RandomSource, systemRandom } from './random-source.ts'
 import { StepRow } from './step-row.ts'
+import { policyOf } from './table-plan.ts'
 import type { TransactionDraft, TransactionFlag } from './transaction.ts'
 import { createUuidV7 } from './uuid-v7.ts'
 
@@ -34,6 +36,11 @@ export interface BuilderOptions {
 /** What the caller knows of the row before an update or delete: it keeps the transaction out of the common lane (N10). */
 export interface StepOptions {
   readonly old?: InputRow
+  /**
+   * What the client saw in these columns: it travels with the change, and main's conflict policy for the table says what
+   * becomes of it where main has something else by then. Kept also where the table has none.
+   */
+  readonly seen?: InputRow
 }
 
 /** A built transaction: a {@link TransactionDraft} but for what the site adds. */
@@ -129,9 +136,10 @@ export class TransactionBuilder {
     const keyRow = completeKey(target, key, report)
     const setRow = completeSet(target, set, report)
     const old = options.old === undefined ? undefined : completeOld(target, options.old, report)
+    const seen = this.#seen(target, options, report)
     if (problems.length > 0) throw stepError(`Update of ${target.name}`, problems)
     this.#add({
-      operation: { kind: 'update', table: target.name, key: keyRow, set: setRow },
+      operation: { kind: 'update', table: target.name, key: keyRow, set: setRow, ...seen },
       ...(old === undefined ? {} : { old }),
     })
     const known = { ...(key instanceof StepRow ? key.row : undefined), ...keyRow, ...setRow }
@@ -146,9 +154,10 @@ export class TransactionBuilder {
     const report = (problem: FieldProblem): void => void problems.push(problem)
     const keyRow = completeKey(target, key, report)
     const old = options.old === undefined ? undefined : completeOld(target, options.old, report)
+    const seen = this.#seen(target, options, report)
     if (problems.length > 0) throw stepError(`Delete from ${target.name}`, problems)
     this.#add({
-      operation: { kind: 'delete', table: target.name, key: keyRow },
+      operation: { kind: 'delete', table: target.name, key: keyRow, ...seen },
       ...(old === undefined ? {} : { old }),
     })
   }
@@ -174,6 +183,16 @@ export class TransactionBuilder {
     }
   }
 
+  /** Refuses what main's policy would refuse whatever main has. */
+  #seen(table: Table, { seen }: StepOptions, report: Report): { readonly seen?: TextRow } {
+    const policy = policyOf(this.#catalog, table)
+    if (policy === 'append_only') throw appendOnly(table)
+    const row = seen === undefined ? {} : completeOld(table, seen, report)
+    const isTold = Object.keys(row).length > 0
+    if (policy === 'compare_and_set' && Object.keys(seen ?? {}).length === 0) throw unseen(table)
+    return isTold ? { seen: row } : {}
+  }
+
   #noteMade(table: Table, supplied: InputRow, row: TextRow): void {
     for (const name of table.primaryKey) {
       const value = row[name]
@@ -184,7 +203,7 @@ export class TransactionBuilder {
 
   #add(step: KnownOperation): void {
     const { operation } = step
-    for (const row of operation.kind === 'update' ? [operation.key, operation.set] : [rowOf(operation)]) {
+    for (const row of rowsOf(operation)) {
       for (const name in row) this.#characters += name.length + (row[name]?.length ?? 4)
     }
     this.#checkBytes(this.#characters)
@@ -223,8 +242,11 @@ function isMadeId(table: Table, name: string): boolean {
   return column?.type.base === 'uuid' && /[(]/.test(column.defaultSql ?? '(')
 }
 
-function rowOf(operation: Operation): TextRow {
-  return operation.kind === 'insert' ? operation.row : operation.key
+function rowsOf(operation: Operation): readonly TextRow[] {
+  if (operation.kind === 'insert') return [operation.row]
+  const { key, seen } = operation
+  const rows = operation.kind === 'update' ? [key, operation.set] : [key]
+  return seen === undefined ? rows : [...rows, seen]
 }
 
 function keyOf(table: Table, row: TextRow): TextRow {
@@ -236,6 +258,19 @@ function keyOf(table: Table, row: TextRow): TextRow {
 function unwritable(table: Table, reason: string): OutpostError {
   return new OutpostError('unknown_table', `${table.name} ${reason}: it cannot be recorded to.`, {
     hint: 'Record to an ordinary or partitioned table with a primary key.',
+  })
+}
+
+function appendOnly(table: Table): OutpostError {
+  return new OutpostError('append_only', `${table.name} takes new rows only.`, {
+    details: { table: table.name },
+  })
+}
+
+function unseen(table: Table): OutpostError {
+  return new OutpostError('missing_value', `A change of ${table.name} must say what its client saw.`, {
+    hint: 'Give the columns that the decision rests on as `seen`: main compares them before it changes the row.',
+    details: { table: table.name },
   })
 }
 

@@ -16,10 +16,20 @@ function canonicalOperation(operation: Operation): Canonical {
     case 'insert':
       return ['i', operation.table, sortedPairs(operation.row)]
     case 'update':
-      return ['u', operation.table, sortedPairs(operation.key), sortedPairs(operation.set)]
+      return [
+        'u',
+        operation.table,
+        sortedPairs(operation.key),
+        sortedPairs(operation.set),
+        ...seenPairs(operation),
+      ]
     case 'delete':
-      return ['d', operation.table, sortedPairs(operation.key)]
+      return ['d', operation.table, sortedPairs(operation.key), ...seenPairs(operation)]
   }
+}
+
+function seenPairs({ seen }: { readonly seen?: TextRow }): Canonical {
+  return seen === undefined ? [] : [sortedPairs(seen)]
 }
 
 function sortedPairs(row: TextRow): readonly TextValue[] {

@@ -11,8 +11,15 @@ export type TextRow = Readonly<Record<string, TextValue>>
  * - `insert`: `row` holds every column except generated ones (and those whose default only main can make).
  * - `update`: `key` is the whole primary key of the row as it is before, `set` the changed columns.
  * - `delete`: `key` is the whole primary key.
+ * `seen`: what the client saw in some columns before, for the table's conflict policy.
  */
 export type Operation =
   | { readonly kind: 'insert'; readonly table: TableName; readonly row: TextRow }
-  | { readonly kind: 'update'; readonly table: TableName; readonly key: TextRow; readonly set: TextRow }
-  | { readonly kind: 'delete'; readonly table: TableName; readonly key: TextRow }
+  | {
+      readonly kind: 'update'
+      readonly table: TableName
+      readonly key: TextRow
+      readonly set: TextRow
+      readonly seen?: TextRow
+    }
+  | { readonly kind: 'delete'; readonly table: TableName; readonly key: TextRow; readonly seen?: TextRow }

@@ -1,4 +1,4 @@
-import type { Catalog, Column, Table } from '../postgres/catalog.ts'
+import type { Catalog, Column, ConflictPolicy, Table } from '../postgres/catalog.ts'
 import { type EdgeDefault, edgeDefault } from './edge-default.ts'
 
 /** What writing a table needs of its catalog entry, worked out once per catalog. */
@@ -45,4 +45,9 @@ export function rootTable(catalog: Catalog, table: Table): Table {
     current = parent
   }
   return current
+}
+
+/** What main has declared for changes of this table's rows; undefined where columns are simply merged. */
+export function policyOf(catalog: Catalog, table: Table): ConflictPolicy | undefined {
+  return catalog.policies?.get(rootTable(catalog, table).name)
 }

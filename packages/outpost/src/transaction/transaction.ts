@@ -73,6 +73,8 @@ export interface TransactionDraft {
   readonly decision?: Decision
   /** Who asked: token name or user, for audit. */
   readonly actor?: string
+  /** Its hybrid logical clock (see `HybridClock`), where it changes a row of a table whose last writer wins. */
+  readonly stamp?: string
 }
 
 /** A transaction in the journal. Immutable; its state is kept beside it. */

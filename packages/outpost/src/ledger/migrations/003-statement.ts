@@ -107,26 +107,32 @@ LANGUAGE sql STABLE AS $$
     )
 $$;
 
-CREATE FUNCTION outpost.statements(p_shapes jsonb, OUT texts text[], OUT are_mergeable boolean[])
+CREATE FUNCTION outpost.statements(p_shapes jsonb, OUT texts text[], OUT are_mergeable boolean[], OUT policies jsonb[])
 LANGUAGE plpgsql STABLE AS $$
--- A shape that cannot be built stays NULL: its transactions go one by one, where the true error shows.
+-- A shape that cannot be built stays NULL: its transactions go one by one, where the true error shows. A change that a
+-- policy decides on goes so too.
 DECLARE
   v_shape jsonb;
   v_text text;
+  v_policy jsonb;
   v_is_mergeable boolean;
 BEGIN
   texts := '{}';
   are_mergeable := '{}';
+  policies := '{}';
   FOR v_shape IN SELECT jsonb_array_elements(p_shapes) LOOP
     BEGIN
       v_text := outpost.statement_of(v_shape);
-      v_is_mergeable := outpost.may_merge(to_regclass(v_shape->>'table'), v_shape->>'kind');
+      v_policy := outpost.policy_for(v_shape);
+      v_is_mergeable := v_policy IS NULL AND outpost.may_merge(to_regclass(v_shape->>'table'), v_shape->>'kind');
     EXCEPTION WHEN OTHERS THEN
       v_text := NULL;
+      v_policy := NULL;
       v_is_mergeable := false;
     END;
     texts := array_append(texts, v_text);
     are_mergeable := array_append(are_mergeable, v_is_mergeable);
+    policies := array_append(policies, v_policy);
   END LOOP;
 END $$;
 `

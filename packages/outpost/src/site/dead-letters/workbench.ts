@@ -14,6 +14,7 @@ import type {
   TransactionRecord,
 } from '../../transaction/transaction.ts'
 import type { Appended, Appender } from '../appender.ts'
+import type { KeptClock } from '../kept-clock.ts'
 import type { NodePool } from '../node-pool.ts'
 import type { Receipt } from '../site-api.ts'
 import { coneOf } from './cone.ts'
@@ -53,6 +54,7 @@ export interface WorkbenchOptions {
   readonly decisions: Decisions
   readonly appender: Appender
   readonly main: NodePool
+  readonly keptClock: Pick<KeptClock, 'stampFor'>
   readonly receipt: (appended: Appended) => Receipt
   /** Resolves when the states that a decision makes are written. */
   readonly settled: (decision: Seq) => Promise<void>
@@ -240,6 +242,7 @@ export class Workbench implements DeadLetters {
       dependsOn,
       replaces: target.id,
       decision: decisionOf(kind, targets, reason, followed),
+      ...this.#options.keptClock.stampFor(content.operations),
       ...(idempotency && { idempotency }),
       ...(stored && { answer: stored }),
       ...(actor !== undefined && { actor }),

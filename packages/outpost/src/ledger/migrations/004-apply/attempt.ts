@@ -6,7 +6,7 @@ export const attemptSql = `
 CREATE FUNCTION outpost.is_deterministic(p_sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
   SELECT p_sqlstate <> '42501'
-    AND (left(p_sqlstate, 2) IN ('22', '23', '42', '44', '54', '0A') OR p_sqlstate IN ('P0001', 'OP003', 'OP004'))
+    AND (left(p_sqlstate, 2) IN ('22', '23', '42', '44', '54', '0A') OR p_sqlstate IN ('P0001', 'OP003', 'OP004', 'OP006', 'OP007', 'OP008'))
 $$;
 
 CREATE FUNCTION outpost.is_of_contact(p_sqlstate text) RETURNS boolean
@@ -96,6 +96,9 @@ BEGIN
       'o', v_row.outcome, 'at', v_row.applied_at, 'sqlstate', v_row.sqlstate, 'constraint', v_row.constraint_name,
       'detail', v_row.detail, 'message', v_row.message, 'lineage', v_row.lineage,
       'epoch', CASE WHEN v_row.epoch <> p_epoch THEN v_row.epoch END,
+      'overruled', CASE WHEN EXISTS (
+        SELECT FROM outpost.conflict WHERE site = p_site AND transaction_id = v_row.transaction_id AND lost <> '{}' AND NOT is_rejected
+      ) THEN true END,
       'digestDiffers', CASE WHEN encode(v_row.digest, 'hex') <> p_transaction->>2 THEN true END
     ));
   END IF;
@@ -111,17 +114,20 @@ BEGIN
 END $$;
 
 CREATE FUNCTION outpost.apply_one(
-  p_site text, p_epoch uuid, p_mark bigint, p_lineage uuid, p_shapes jsonb, p_texts text[], p_runs jsonb, p_transaction jsonb,
+  p_site text, p_epoch uuid, p_mark bigint, p_lineage uuid, p_shapes jsonb, p_texts text[], p_policies jsonb[], p_runs jsonb, p_transaction jsonb,
   p_is_last_attempt boolean, p_is_paused boolean
 ) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
   v_outcome jsonb := outpost.stored_outcome(p_site, p_epoch, p_mark, p_transaction);
   v_refs jsonb := p_transaction->6;
-  v_decision jsonb := p_transaction->7;
+  v_decision jsonb := nullif(p_transaction->7, 'null');
   v_run jsonb;
   v_shape integer;
   v_text text;
+  v_policy jsonb;
+  v_is_overruled boolean;
+  v_conflict jsonb;
   v_at timestamptz;
   v_state text;
   v_constraint text;
@@ -133,6 +139,7 @@ BEGIN
   END IF;
   FOR v_attempt IN 1..2 LOOP
     v_shape := NULL;
+    v_is_overruled := false;
     BEGIN
       v_at := clock_timestamp();
       INSERT INTO outpost.ledger (
@@ -150,13 +157,20 @@ BEGIN
         v_run := p_runs->(v_refs->>(2 * i))::integer;
         v_shape := (v_run->>0)::integer;
         v_text := p_texts[v_shape + 1];
+        v_policy := p_policies[v_shape + 1];
         IF v_text IS NULL OR v_attempt = 2 THEN
           v_text := outpost.statement_of(p_shapes->v_shape);
+          v_policy := outpost.policy_for(p_shapes->v_shape);
         END IF;
-        PERFORM outpost.run_statement(v_text, p_shapes->v_shape, jsonb_build_array(v_run->1->(v_refs->>(2 * i + 1))::integer));
+        IF v_policy IS NULL THEN
+          PERFORM outpost.run_statement(v_text, p_shapes->v_shape, jsonb_build_array(v_run->1->(v_refs->>(2 * i + 1))::integer));
+        ELSIF outpost.change_by_policy(
+          v_policy, p_site, p_transaction, p_shapes->v_shape, v_text, v_run->1->(v_refs->>(2 * i + 1))::integer) THEN
+          v_is_overruled := true;
+        END IF;
       END LOOP;
       SET CONSTRAINTS ALL IMMEDIATE;
-      RETURN jsonb_build_object('o', 'applied', 'at', v_at);
+      RETURN jsonb_build_object('o', 'applied', 'at', v_at) || CASE WHEN v_is_overruled THEN '{"overruled": true}' ELSE '{}' END::jsonb;
     EXCEPTION WHEN OTHERS THEN
       IF NOT outpost.is_deterministic(SQLSTATE) AND (v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE)) THEN
         RAISE;
@@ -167,6 +181,10 @@ BEGIN
     -- The table may have changed since the text was made, so class 42 gets one try with a fresh text.
     EXIT WHEN left(v_state, 2) <> '42';
   END LOOP;
+  IF v_state = 'OP006' THEN
+    v_conflict := outpost.conflict_in(v_detail);
+    v_detail := coalesce(outpost.conflict_text(v_conflict), v_detail);
+  END IF;
   v_outcome := jsonb_strip_nulls(jsonb_build_object(
     'o', 'rejected', 'at', v_at, 'sqlstate', v_state, 'constraint', nullif(v_constraint, ''),
     'detail', nullif(left(v_detail, 1000), ''), 'message', left(v_message, 1000), 'shape', v_shape
@@ -187,6 +205,9 @@ BEGIN
             (p_transaction->>1)::uuid, p_lineage, p_site, 'rejected', decode(p_transaction->>2, 'hex'), v_state,
             nullif(v_constraint, ''), nullif(left(v_detail, 1000), ''), left(v_message, 1000),
             v_decision->>'kind', (v_decision->'on'->>0)::uuid, v_decision->>'reason', v_decision->>'actor');
+  IF v_conflict IS NOT NULL THEN
+    PERFORM outpost.note_conflict(p_site, (p_transaction->>1)::uuid, v_conflict, true);
+  END IF;
   RETURN v_outcome;
 END $$;
 `

@@ -31,16 +31,18 @@ END $$;
 
 CREATE FUNCTION outpost.forget_answers(p_limit integer DEFAULT 5000) RETURNS boolean
 LANGUAGE plpgsql AS $$
--- Answers of writes that went straight to main are kept for 7 days (N22); at most p_limit go in a call. True when
--- nothing is left to do. A lost deletion is made again, so it does not wait for a disk.
+-- Answers of writes that went straight to main are kept for 7 days (N22), conflicts longer; at most p_limit of each go in
+-- a call. True when nothing is left to do. A lost deletion is made again, so it does not wait for a disk.
 DECLARE
   v_deleted integer;
+  v_is_done boolean;
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   DELETE FROM outpost.idempotency WHERE (site, scope, key) IN (
     SELECT site, scope, key FROM outpost.idempotency WHERE at < clock_timestamp() - interval '7 days' ORDER BY at LIMIT p_limit
   );
   GET DIAGNOSTICS v_deleted = ROW_COUNT;
-  RETURN v_deleted < p_limit;
+  v_is_done := outpost.forget_conflicts(p_limit);
+  RETURN v_is_done AND v_deleted < p_limit;
 END $$;
 `

@@ -1,11 +1,13 @@
 /**
  * The apply procedure: one CALL per batch.
  *
- * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns}], groups: [group], isRedriven, streaks}`.
+ * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns, seen}], groups: [group], isRedriven, streaks}`.
  * A group: `{e: index of epoch, d: seqs outside that its transactions depend on, s: true when it must go one by one,
  * x: [[seq, id, digest, buffered at (epoch milliseconds), depends on, is last attempt, [run, row, run, row …]]],
  * r: [[index of shape, [row …]]]}`. A transaction that decides on dead letters ends with its decision,
  * `{kind, on: [id of the dead letter, ids of its cone …], reason, actor}`, and stands in a group that goes one by one.
+ * Behind that (null where there is none) stands its hybrid logical clock, where a last writer is looked for. A row's values
+ * are those of the key, of the columns, and then what the client saw.
  *
  * A group is first tried set-based in one subtransaction and committed together. Any error sends its transactions
  * one by one through `apply_one`, so that poison is isolated (P5) while a healthy backlog drains at the speed of
@@ -35,6 +37,7 @@ DECLARE
   v_marks bigint[];
   v_texts text[];
   v_are_mergeable boolean[];
+  v_policies jsonb[];
   v_group jsonb;
   v_transaction jsonb;
   v_e integer;
@@ -67,7 +70,7 @@ BEGIN
     FROM unnest(v_epochs) WITH ORDINALITY u(e, o) ORDER BY o
   );
   v_paused_by := outpost.paused_by(v_lineage, p_site);
-  SELECT * INTO v_texts, v_are_mergeable FROM outpost.statements(v_shapes);
+  SELECT * INTO v_texts, v_are_mergeable, v_policies FROM outpost.statements(v_shapes);
 
   <<groups>>
   FOR i IN 0..jsonb_array_length(v_groups) - 1 LOOP
@@ -105,7 +108,7 @@ BEGIN
           EXIT groups;
         END IF;
         v_outcome := outpost.apply_one(
-          p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_group->'r', v_transaction,
+          p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_policies, v_group->'r', v_transaction,
           (v_transaction->>5)::boolean, cardinality(v_paused_by) > 0
         );
         COMMIT;
