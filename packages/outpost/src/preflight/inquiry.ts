@@ -3,7 +3,13 @@ import type { TextRow, TextValue } from '../transaction/operation.ts'
 import { hasKeyText, joinKey, keyValues, rowKey } from '../transaction/row-key.ts'
 import type { FinalRow } from './final-rows.ts'
 import { type Answer, type Found, Looks } from './looks.ts'
-import { columnOf, type IncomingFacts, type KeyFacts, type ReferenceFacts } from './table-facts.ts'
+import {
+  type CheckFacts,
+  columnOf,
+  type IncomingFacts,
+  type KeyFacts,
+  type ReferenceFacts,
+} from './table-facts.ts'
 
 /** A constraint that a transaction breaks. */
 export interface Finding {
@@ -100,13 +106,20 @@ export class Inquiry {
       ({ columns }) =>
         columns.some((name) => row.changed.has(name)) && columns.every((name) => Object.hasOwn(image, name)),
     )
-    if (asked.length === 0) return
-    const failed = this.looks.failed(table, asked, image)
+    const finding = ({ name, columns }: CheckFacts): Finding => ({
+      ...this.#about(row, name, columns),
+      kind: 'check',
+      otherTable: table.name,
+    })
+    const broken = asked.find(({ judge }) => judge?.(image) === false)
+    if (broken) this.#ownFindings.push(finding(broken))
+    const left = broken ? [] : asked.filter(({ judge }) => judge === undefined)
+    if (left.length === 0) return
+    const failed = this.looks.failed(table, left, image)
     this.#judgements.push(() => {
       const name = failed()
-      const check = name && asked.find((candidate) => candidate.name === name)
-      if (!check) return undefined
-      return { ...this.#about(row, check.name, check.columns), kind: 'check', otherTable: table.name }
+      const check = name && left.find((candidate) => candidate.name === name)
+      return check ? finding(check) : undefined
     })
   }
 

@@ -11,6 +11,7 @@ import type {
 import { quoteIdent } from '../postgres/quote.ts'
 import { hasKeyText } from '../transaction/row-key.ts'
 import { rootTable } from '../transaction/table-plan.ts'
+import { type LocalCheck, localCheck } from './local-check.ts'
 
 /** A primary or unique key as rows can be looked up by it. */
 export interface KeyFacts {
@@ -43,6 +44,8 @@ export interface CheckFacts {
   readonly columns: readonly string[]
   /** SQL over the columns' own names. */
   readonly sql: string
+  /** Judges it without a database; absent where only PostgreSQL can. */
+  readonly judge?: LocalCheck
 }
 
 /** What can be looked at before a write of this table, worked out once per catalog. */
@@ -190,7 +193,8 @@ function incomingOf(from: Table, table: Table): readonly IncomingFacts[] {
 function checkOf(table: Table, check: CheckConstraint): CheckFacts | undefined {
   const { name, expression, columns } = check
   if (expression === undefined || columns === undefined || !isKnowable(table, columns)) return undefined
-  return { name, columns, sql: expression }
+  const judge = localCheck(table, expression)
+  return { name, columns, sql: expression, ...(judge && { judge }) }
 }
 
 function domainChecks(table: Table): readonly CheckFacts[] {

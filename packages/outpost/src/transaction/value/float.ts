@@ -9,7 +9,7 @@ const maximumCharacters = 1_000
  * `float4` and `float8` as PostgreSQL 12 and later write them: the fewest digits that read back as the same number
  * (src/common/d2s.c and f2s.c), in scientific form from 10^15 (float8) or 10^6 (float4) and below 10^-4.
  */
-export function floatText(value: unknown, type: ColumnType): string {
+export function floatText(value: unknown, type: Pick<ColumnType, 'base' | 'name'>): string {
   const isSingle = type.base === 'float4'
   const parsed = parse(value)
   const number = isSingle ? Math.fround(parsed) : parsed

@@ -13,7 +13,7 @@ export interface Range {
 }
 
 /** Order of two canonical texts of one type: negative, zero, positive. Texts of unknown order compare as unequal. */
-export function compareValues(left: string, right: string, type: ColumnType): number {
+export function compareValues(left: string, right: string, type: Pick<ColumnType, 'base'>): number {
   if (left === right) return 0
   switch (type.base) {
     case 'int2':
@@ -40,7 +40,10 @@ function compareText(left: string, right: string): number {
 
 const numberOrder: Readonly<Record<string, number>> = { '-Infinity': -1, Infinity: 1, NaN: 2 }
 
+const plainInteger = /^-?\d{1,15}$/
+
 function compareNumbers(left: string, right: string): number {
+  if (plainInteger.test(left) && plainInteger.test(right)) return Number(left) - Number(right)
   const leftRank = numberOrder[left] ?? 0
   const rightRank = numberOrder[right] ?? 0
   if (leftRank !== rightRank) return leftRank - rightRank
