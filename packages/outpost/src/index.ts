@@ -6,7 +6,7 @@ export { compareLsn, formatLsn, type Lsn, normalizeInsertLsn, parseLsn } from '.
 export { comparePositions, hasReached, type Position } from './position/position.ts'
 export { emptyToken, includesToken, mergeTokens, type SeenRecord, type Token } from './position/token.ts'
 export { TokenCodec } from './position/token-codec.ts'
-export type { Catalog, Column, ColumnType, Table, TableName } from './postgres/catalog.ts'
+export type { Catalog, Column, ColumnType, ConflictPolicy, Table, TableName } from './postgres/catalog.ts'
 export { introspect } from './postgres/introspect.ts'
 export { quoteIdent } from './postgres/quote.ts'
 export { resolveTable } from './postgres/resolve-table.ts'
@@ -24,6 +24,7 @@ export type {
   PreviewedDecision,
   Waiting,
 } from './site/dead-letters/dead-letters-api.ts'
+export type { ConflictQuery, RecordedConflict } from './site/recorded-conflicts.ts'
 export type {
   AppendOptions,
   BufferStatistics,

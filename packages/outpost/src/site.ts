@@ -12,7 +12,7 @@ export type {
   TransactionStatus,
 } from './journal/journal.ts'
 export { openLmdbJournal, readLmdbJournal } from './journal/lmdb/open.ts'
-export type { Catalog, Column, ColumnType, Table, TableName } from './postgres/catalog.ts'
+export type { Catalog, Column, ColumnType, ConflictPolicy, Table, TableName } from './postgres/catalog.ts'
 export { connectionConfig } from './postgres/connection-config.ts'
 export { DatabaseClient } from './postgres/database-client.ts'
 export { type SslMode, sslModes, type TlsSettings, tlsProblems } from './postgres/tls.ts'
@@ -31,6 +31,7 @@ export type {
   Waiting,
 } from './site/dead-letters/dead-letters-api.ts'
 export { openSite, openSiteWith, type SiteSeams } from './site/open-site.ts'
+export type { ConflictQuery, RecordedConflict } from './site/recorded-conflicts.ts'
 export type {
   AppendOptions,
   BufferStatistics,

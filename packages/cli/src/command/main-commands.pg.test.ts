@@ -49,6 +49,37 @@ describeEachPostgres('commands on main', (pg) => {
     )
   })
 
+  it('conflicts: declares policies with the migrations, by hand, and takes them back', async () => {
+    const policies = 'public.executed_obs_unit = last_writer, public.data_transfer=column_merge'
+    expect(await outpost(['migrate'], { CONFLICT_POLICIES: policies })).toMatchObject({ code: 0 })
+    const listed = async () => (await outpost(['conflicts', 'policies'])).stdout
+    expect(await listed()).toBe(
+      'TABLE                     POLICY        FUNCTION\n' +
+        'public.data_transfer      column_merge\npublic.executed_obs_unit  last_writer\n',
+    )
+    expect(await outpost(['migrate'], { CONFLICT_POLICIES: 'public.nothing=last_writer' })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('there is no table public.nothing'),
+    })
+    expect(await outpost(['migrate'], { CONFLICT_POLICIES: 'public.source' })).toMatchObject({ code: 2 })
+    const set = ['conflicts', 'set', 'public.data_transfer']
+    expect((await outpost([...set, 'last_writer', '--ahead', '1000'])).stdout).toBe(
+      'public.data_transfer: last_writer.\n',
+    )
+    for (const wrong of [
+      ['nothing'],
+      ['function'],
+      ['compare_and_set', '--function', 'public.f'],
+      ['append_only', '--ahead', '5'],
+      ['function', '--function', 'public.nowhere'],
+    ])
+      expect(await outpost([...set, ...wrong])).toMatchObject({ code: 2, stdout: '' })
+    for (const table of ['data_transfer', 'executed_obs_unit'])
+      expect(await outpost(['conflicts', 'unset', `public.${table}`])).toMatchObject({ code: 0 })
+    expect(await listed()).toBe('No policies: every table merges by column.\n')
+  })
+
   it('token create: prints the token once and keeps only its hash', async () => {
     const created = await outpost(['token', 'create', '--name', 'telescope', '--scopes', 'read,write'])
     expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/^opsdb_\S+\n$/) })

@@ -16,7 +16,7 @@ export function addMigrateCommand(program: Command, context: CommandContext): vo
   program
     .command('migrate')
     .description(
-      'Install or upgrade schema, ledger and apply procedure on main (MAIN_DB_*). A replica is refused.',
+      'Install or upgrade schema, ledger and apply procedure on main (MAIN_DB_*), and declare CONFLICT_POLICIES there. A replica is refused.',
     )
     .addOption(new Option('--dry-run', 'only say what would be installed'))
     .addOption(
@@ -37,8 +37,9 @@ export function addMigrateCommand(program: Command, context: CommandContext): vo
     .action(async (options: MigrateCommandOptions) => {
       const isDryRun = options.dryRun === true
       const loadsReferenceData = options.referenceData === true
-      const result = await withMain(context, async (client) => {
-        const installed = await migrate(client, [outpostMigrations, opsDbMigrations], { isDryRun })
+      const result = await withMain(context, async (client, { conflictPolicies: conflicts = {} }) => {
+        const sets = [outpostMigrations, { ...opsDbMigrations, conflicts }]
+        const installed = await migrate(client, sets, { isDryRun })
         if (loadsReferenceData) await seedReferenceData(client)
         return installed
       })

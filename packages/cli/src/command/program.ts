@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addConflictCommands } from './conflicts.ts'
 import type { CommandContext } from './context.ts'
 import { addDemoCommand } from './demo.ts'
 import { exitCodeHelp } from './exit-codes.ts'
@@ -26,6 +27,7 @@ export function buildProgram(context: CommandContext): Command {
     addTxCommands,
     addTokenCommands,
     addSiteCommands,
+    addConflictCommands,
   ]) {
     add(program, context)
   }

@@ -1,5 +1,6 @@
 import { OutpostError } from 'outpost'
 import { describe, expect, it } from 'vitest'
+import { type ConflictDocument, renderConflict, renderConflicts } from './conflicts.ts'
 import { renderProblem, toProblem } from './problem.ts'
 import { formatDuration } from './quantity.ts'
 import { renderStatus, statusExitCode } from './status.ts'
@@ -168,4 +169,53 @@ describe('renderStatus', () => {
     ['degraded', 1],
     ['unhealthy', 1],
   ] as const)('%s ends with exit code %i', (status, code) => expect(statusExitCode({ status })).toBe(code))
+})
+
+describe('renderConflicts', () => {
+  const conflict: ConflictDocument = {
+    id: '7',
+    at: '2026-01-01T00:00:00.000Z',
+    table: 'public.unit',
+    key: { id: 1 },
+    policy: 'last_writer',
+    site: 'institute',
+    transaction_id: 'later',
+    other_sites: ['observatory'],
+    other_transactions: ['earlier'],
+    columns: ['status'],
+    base: { status: 'running' },
+    mine: { status: 'failed\u001b[2J' },
+    theirs: { status: 'completed' },
+    result: null,
+    winner: 'theirs',
+    lost: ['status'],
+    rejected: false,
+  }
+
+  it('shows what was seen, wanted and met, from either side, and sends no control character on', () => {
+    const text = renderConflicts([conflict], '7')
+    expect(text).toContain('public.unit id=1: status (last_writer) overruled: main kept what it had\n')
+    expect(text).toContain('institute (transaction later) wanted status="failed\\u001b[2J"\n')
+    expect(text).toContain('its client had seen status="running"\n')
+    expect(text).toContain('main had status="completed", set by observatory (transaction earlier)\n')
+    expect(text).toMatch(/more: --before 7\n$/)
+    expect(renderConflict(conflict, 'earlier')).toContain('(last_writer) kept\n')
+    expect(renderConflict({ ...conflict, winner: 'mine' }, 'earlier')).toContain('overwritten\n')
+    expect(renderConflict({ ...conflict, rejected: true })).toContain('refused: main kept what it had\n')
+    expect(renderConflict({ ...conflict, winner: 'merged', result: { status: 'x' } })).toMatch(
+      /merged: not taken over were status\n[\s\S]*made of both status="x"\n$/,
+    )
+    const gone = {
+      ...conflict,
+      mine: null,
+      base: null,
+      theirs: null,
+      other_sites: [],
+      other_transactions: [],
+    }
+    expect(renderConflict(gone)).toMatch(
+      /wanted to delete it\n.*nothing that it told of\n.*no such row any more\n$/,
+    )
+    expect(renderConflicts([], null)).toBe('No conflicts.\n')
+  })
 })

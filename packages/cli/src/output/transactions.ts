@@ -1,3 +1,4 @@
+import { type ConflictDocument, renderConflict } from './conflicts.ts'
 import { formatTime } from './quantity.ts'
 import { renderFacts, renderTable } from './table.ts'
 
@@ -21,6 +22,7 @@ export interface TransactionDocument {
   readonly replaces: string | null
   readonly actor: string | null
   readonly rejection: {
+    readonly code?: string | null
     readonly sqlstate: string | null
     readonly constraint: string | null
     readonly message: string | null
@@ -33,6 +35,12 @@ export interface TransactionDocument {
     readonly actor: string | null
     readonly at: string
   } | null
+  readonly overruled?: boolean
+  readonly conflicts?: {
+    readonly answered: boolean
+    readonly reason?: string
+    readonly items?: readonly ConflictDocument[]
+  }
   readonly cone?: {
     readonly count: number
     readonly first: readonly { readonly seq: number; readonly id: string; readonly state: string }[]
@@ -58,6 +66,7 @@ interface TransactionOperation {
   readonly row?: Readonly<Record<string, string | null>>
   readonly key?: Readonly<Record<string, string | null>>
   readonly set?: Readonly<Record<string, string | null>>
+  readonly seen?: Readonly<Record<string, string | null>>
 }
 
 /** A page of transactions, oldest first. */
@@ -96,7 +105,7 @@ export function renderTransaction(transaction: TransactionDocument): string {
     ...optionalFacts(transaction),
   ])
   const operations = (transaction.operations ?? []).map((operation) => `  ${renderOperation(operation)}\n`)
-  return `${facts}${operations.length > 0 ? `operations\n${operations.join('')}` : ''}${coneOf(transaction)}${mainOf(transaction)}`
+  return `${facts}${operations.length > 0 ? `operations\n${operations.join('')}` : ''}${coneOf(transaction)}${conflictsOf(transaction)}${mainOf(transaction)}`
 }
 
 function coneOf({ cone }: TransactionDocument): string {
@@ -104,6 +113,13 @@ function coneOf({ cone }: TransactionDocument): string {
   const lines = cone.first.map(({ seq, id, state }) => `  ${seq} ${id} ${state}\n`)
   const more = cone.count > lines.length ? `  and ${cone.count - lines.length} more\n` : ''
   return `waiting for it: ${cone.count}\n${lines.join('')}${more}`
+}
+
+function conflictsOf({ id, conflicts }: TransactionDocument): string {
+  if (conflicts === undefined) return ''
+  if (!conflicts.answered) return `no database tells of conflicts: ${conflicts.reason ?? ''}\n`
+  const { items = [] } = conflicts
+  return items.length === 0 ? '' : `conflicts\n${items.map((item) => renderConflict(item, id)).join('')}`
 }
 
 function mainOf({ main }: TransactionDocument): string {
@@ -130,6 +146,7 @@ function optionalFacts(transaction: TransactionDocument): readonly (readonly [st
     ['position', transaction.position ?? ''],
     ['attempts', transaction.attempts > 0 ? String(transaction.attempts) : ''],
     ['redriven', transaction.redriven > 0 ? `${timesOf(transaction.redriven)}: main had lost it` : ''],
+    ['overruled', transaction.overruled ? 'something of it gave way to another change' : ''],
     ['flags', transaction.flags.join(', ')],
     ['depends on', transaction.depends_on.join(', ')],
     ['replaces', transaction.replaces ?? ''],
@@ -161,10 +178,11 @@ function describeReason({ state, rejection, parked_by: parkedBy }: TransactionDo
   return reason === '' ? 'stuck' : `stuck: ${reason}`
 }
 
-function renderOperation({ kind, table, row, key, set }: TransactionOperation): string {
+function renderOperation({ kind, table, row, key, set, seen }: TransactionOperation): string {
   const parts = [`${kind} ${table}`]
   if (key) parts.push(`where ${renderValues(key)}`)
   if (row ?? set) parts.push(renderValues(row ?? set ?? {}))
+  if (seen) parts.push(`having seen ${renderValues(seen)}`)
   return parts.join(' ')
 }
 

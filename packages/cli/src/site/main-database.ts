@@ -1,4 +1,4 @@
-import { databaseOf, loadConfiguration } from '@outpost/ops-db-api/setup'
+import { type Configuration, databaseOf, loadConfiguration } from '@outpost/ops-db-api/setup'
 import { isOutpostError, OutpostError } from 'outpost'
 import { connectionConfig, DatabaseClient, type SiteDatabase, tlsAdvice } from 'outpost/site'
 import { type Client, DatabaseError } from 'pg'
@@ -16,13 +16,14 @@ const notNeeded = { SITE_NAME: 'main', SITE_TYPE: 'main', SECRET_KEY: 'not neede
  */
 export async function withMain<Result>(
   context: CommandContext,
-  use: (client: Client) => Promise<Result>,
+  use: (client: Client, configuration: Configuration) => Promise<Result>,
 ): Promise<Result> {
   const sources = await configurationSources(context)
-  const database = databaseOf(loadConfiguration({ ...sources, env: { ...sources.env, ...notNeeded } }).main)
+  const configuration = loadConfiguration({ ...sources, env: { ...sources.env, ...notNeeded } })
+  const database = databaseOf(configuration.main)
   const explained = async (client: Client) => {
     try {
-      return await use(client)
+      return await use(client, configuration)
     } catch (error) {
       throw statementError(database, error)
     }

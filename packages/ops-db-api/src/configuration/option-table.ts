@@ -1,5 +1,6 @@
 import { sslModes } from 'outpost/site'
 import { booleanOption, choiceOption, namesOption, secondsOption, textOption, wholeOption } from './option.ts'
+import { policiesOption } from './policies-option.ts'
 
 const daySeconds = 86_400
 const opportunistic = 'it goes on without encryption when somebody on the way says that there is none'
@@ -139,6 +140,11 @@ export const optionTable = {
     name: 'PROMOTABLE_STANDBYS',
     description:
       'application_name of every standby that could become main; left out means unknown, and confirmed transactions are kept',
+  }),
+  conflictPolicies: policiesOption({
+    name: 'CONFLICT_POLICIES',
+    description:
+      'What becomes of a row that two sites change at once; `outpost migrate` declares it on main, where it counts. Other tables merge by column',
   }),
   buffersCriticalOperations: booleanOption({
     name: 'CRITICAL_OPERATIONS_BUFFER',

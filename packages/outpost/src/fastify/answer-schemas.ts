@@ -82,6 +82,10 @@ const transaction = {
   lineage: orNull('string'),
   attempts: whole,
   redriven: { ...whole, description: 'How often it was applied again because main had lost it' },
+  overruled: {
+    ...flag,
+    description: 'Applied, but by the conflict policy of a table something of it gave way',
+  },
   operation_count: whole,
   flags: listOf(text),
   depends_on: listOf(whole),
@@ -90,6 +94,11 @@ const transaction = {
   actor: { type: ['string', 'null'], description: 'Name of the API token that recorded it' },
   rejection: {
     ...objectOf({
+      code: {
+        ...orNull('string'),
+        description:
+          'row_missing, decided_before, conflict, append_only or policy_failed; null for what PostgreSQL refused',
+      },
       sqlstate: orNull('string'),
       constraint: orNull('string'),
       message: orNull('string'),
@@ -115,6 +124,33 @@ const transaction = {
   },
 } as const
 
+const rowOrNull = { type: ['object', 'null'], additionalProperties: true } as const
+
+const conflict = objectOf({
+  id: text,
+  at: time,
+  table: text,
+  key: { type: 'object', additionalProperties: true },
+  policy: oneOf('column_merge', 'compare_and_set', 'last_writer', 'append_only', 'function'),
+  site: { ...text, description: 'Whose change came later to main' },
+  transaction_id: text,
+  other_sites: { ...listOf(text), description: 'Who had set what it met' },
+  other_transactions: listOf(text),
+  columns: listOf(text),
+  base: { ...rowOrNull, description: 'What its client had seen, as far as it said so' },
+  mine: { ...rowOrNull, description: 'What it wanted; null to delete the row' },
+  theirs: { ...rowOrNull, description: 'What main had; null when the row had been deleted' },
+  result: { ...rowOrNull, description: 'What an own function made of both' },
+  winner: oneOf('mine', 'theirs', 'merged'),
+  lost: { ...listOf(text), description: 'Columns of the change that were not taken over' },
+  rejected: { ...flag, description: 'The transaction became a dead letter' },
+})
+
+export const conflictsAnswer = objectOf({
+  items: listOf(conflict),
+  next_before: { ...orNull('string'), description: 'before of the next page; null on the last one' },
+})
+
 export const transactionAnswer = objectOf({
   ...transaction,
   site: text,
@@ -122,6 +158,17 @@ export const transactionAnswer = objectOf({
   cone: {
     ...objectOf({ count: whole, first: listOf(objectOf({ id: text, seq: whole, state })) }),
     description: 'What waits for it, directly or through others; the first 100 by name',
+  },
+  conflicts: {
+    type: 'object',
+    properties: {
+      answered: flag,
+      reason: { ...text, description: 'Why there is no answer' },
+      items: listOf(conflict),
+    },
+    required: ['answered'],
+    additionalProperties: true,
+    description: 'Where it met other changes of the same rows, on either side; waits at most a few seconds',
   },
   main: {
     type: ['object', 'null'],

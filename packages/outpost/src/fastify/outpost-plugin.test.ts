@@ -142,6 +142,7 @@ describe("the plugin's answers, through the serializer that fastify makes of the
       deadLetters: {
         cone: () => Promise.resolve({ count: 1, first: [{ seq: 9, id: 'waiting', state: 'parked' }] }),
       },
+      conflicts: () => Promise.reject(new Error('nobody answers')),
     })
     const list = await answerOf(site, '/transactions?limit=5')
     expect(list.body.next_after).toBe(7)
@@ -159,9 +160,11 @@ describe("the plugin's answers, through the serializer that fastify makes of the
       site: 'observatory',
       operations: record.operations,
       cone: { count: 1, first: [{ seq: 9, id: 'waiting', state: 'parked' }] },
+      conflicts: { answered: false, reason: 'nobody answers' },
       main: null,
     })
     expect(one.body.rejection).toEqual({
+      code: null,
       sqlstate: '23505',
       constraint: 'unit_pkey',
       message: 'duplicate key',

@@ -1,5 +1,6 @@
 import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify'
 import type { Health, Site } from '../site/site-api.ts'
+import { conflictRoutes } from './conflict-routes.ts'
 import { deadLetterRoutes, type Identify } from './dead-letter-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import { installProblemHandlers } from './problem-handlers.ts'
@@ -31,7 +32,7 @@ export interface OutpostPluginOptions {
 }
 
 /**
- * Mounts what every site needs: `/transactions`, `/health`, `/health/ready`, `/buffer-stats`, `/site/…`, and
+ * Mounts what every site needs: `/transactions`, `/conflicts`, `/health`, `/health/ready`, `/buffer-stats`, `/site/…`, and
  * problem documents for every error of the instance that it is registered on. What the HTTP parser refuses gets one
  * with the options of the example: fastify takes them nowhere else.
  *
@@ -55,6 +56,7 @@ export async function outpostPlugin(app: FastifyInstance, options: OutpostPlugin
     healthRoutes(scope, site, problems)
     siteRoutes(scope, site)
     transactionRoutes(scope, site)
+    conflictRoutes(scope, site)
     deadLetterRoutes(scope, site, options.identify ?? (() => undefined))
     done()
   })

@@ -1,6 +1,15 @@
 import type { TransactionView } from '../site/site-api.ts'
 import type { TransactionRecord } from '../transaction/transaction.ts'
 
+/** Stable names of what main refuses by Outpost's own rules. */
+const rejectionCodes: Readonly<Record<string, string>> = {
+  OP003: 'row_missing',
+  OP004: 'decided_before',
+  OP006: 'conflict',
+  OP007: 'append_only',
+  OP008: 'policy_failed',
+}
+
 /** Ids that a decision about a large cone shows. */
 const shownIds = 100
 
@@ -25,6 +34,7 @@ export function transactionDocument({ record, status, decidedBy }: TransactionVi
     lineage: status.lineage ?? null,
     attempts: status.attempts ?? 0,
     redriven: status.redriven ?? 0,
+    overruled: status.isOverruled ?? false,
     operation_count: record.operations.length,
     flags: record.flags,
     depends_on: record.dependsOn,
@@ -64,6 +74,7 @@ function decidedByOf(decision: TransactionRecord | undefined): Record<string, un
 function rejectionOf(status: TransactionView['status']): Record<string, unknown> | null {
   if (status.sqlstate === undefined && status.message === undefined) return null
   return {
+    code: rejectionCodes[status.sqlstate ?? ''] ?? null,
     sqlstate: status.sqlstate ?? null,
     constraint: status.constraint ?? null,
     message: status.message ?? null,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { transactionQuery } from './transaction-query.ts'
+import { conflictQuery, transactionQuery } from './transaction-query.ts'
 
 describe('transactionQuery', () => {
   it('reads state, limit and after, as text or as numbers', () => {
@@ -22,6 +22,30 @@ describe('transactionQuery', () => {
     { limit: ['1', '2'] },
   ])('P9: refuses %j', (query) => {
     expect(() => transactionQuery(query)).toThrow(
+      expect.objectContaining({ problem: expect.objectContaining({ status: 422 }) }),
+    )
+  })
+})
+
+describe('conflictQuery', () => {
+  it('reads table, limit and before', () => {
+    expect(conflictQuery({ table: 'public.unit', limit: '10', before: '7' })).toEqual({
+      table: 'public.unit',
+      limit: 10,
+      before: '7',
+    })
+    expect(conflictQuery({})).toEqual({ limit: 50 })
+  })
+
+  it.each([
+    { before: '0' },
+    { before: 'x' },
+    { limit: 0 },
+    { table: ['a', 'b'] },
+    { table: 'a\0' },
+    { state: 'x' },
+  ])('P9: refuses %j', (query) => {
+    expect(() => conflictQuery(query)).toThrow(
       expect.objectContaining({ problem: expect.objectContaining({ status: 422 }) }),
     )
   })

@@ -3,6 +3,7 @@ import type { MainRows } from '../site/dead-letters/dead-letters-api.ts'
 import type { Site } from '../site/site-api.ts'
 import { transactionStates } from '../transaction/state.ts'
 import { transactionAnswer, transactionsAnswer } from './answer-schemas.ts'
+import { conflictDocument } from './conflict-document.ts'
 import { described } from './described.ts'
 import { transactionDocument } from './transaction-document.ts'
 import { flagParameter, transactionIdOf, transactionQuery, transactionUnknown } from './transaction-query.ts'
@@ -22,14 +23,24 @@ export function transactionRoutes(app: FastifyInstance, site: Site): void {
     if (view === undefined) throw transactionUnknown()
     const { id, operations } = view.record
     const main = asksMain ? mainDocument(await site.deadLetters.mainRows(id)) : null
-    const cone = await site.deadLetters.cone(id)
-    return { ...transactionDocument(view), site: site.name, operations, cone, main }
+    const [cone, conflicts] = await Promise.all([site.deadLetters.cone(id), conflictsDocument(site, id)])
+    return { ...transactionDocument(view), site: site.name, operations, cone, conflicts, main }
   })
 }
 
 interface OneRequest {
   Params: { id: string }
   Querystring: Readonly<Record<string, unknown>>
+}
+
+/** Where it met other changes; a database that does not answer keeps nobody from the rest. */
+async function conflictsDocument(site: Site, id: string): Promise<Record<string, unknown>> {
+  try {
+    const found = await site.conflicts({ transaction: id })
+    return { answered: true, items: found.map(conflictDocument) }
+  } catch (error) {
+    return { answered: false, reason: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 /** What main answered, or that it did not: asking never waits for long. */

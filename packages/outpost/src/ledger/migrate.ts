@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
+import { setConflictPolicy } from './conflict-policies.ts'
 import { type Migration, type MigrationSet, migrationChecksum } from './migration.ts'
 
 export interface MigrateOptions {
@@ -25,10 +26,10 @@ const lockKey = 0x6f757470
 
 /**
  * Installs the missing migrations on main, each in its own database transaction, under an advisory lock; safe to run
- * again and to run twice at once. The client must be connected directly or through a session-mode pooler.
+ * again and to run twice at once. Then declares the conflict policies that the sets have. The client must be connected directly or through a session-mode pooler.
  *
  * Errors: `migration_on_replica`, `encoding_refused`, `migration_changed` (an installed one differs, or the database is newer than
- * this code), and what PostgreSQL says of the SQL.
+ * this code), `conflicts_refused` (a policy that a set declares), and what PostgreSQL says of the SQL.
  *
  * @example
  * await migrate(client, [outpostMigrations])
@@ -46,6 +47,8 @@ export async function migrate(
     await bootstrap(client)
     const result = plan(sets, await installedRows(client))
     for (const step of result.installed) await install(client, step, migrationOf(sets, step))
+    for (const [table, policy] of sets.flatMap(({ conflicts = {} }) => Object.entries(conflicts)))
+      await setConflictPolicy(client, table, policy)
     return result
   } finally {
     await client.query('SELECT pg_advisory_unlock($1)', [lockKey])

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { ConflictDeclarations } from './conflict-policies.ts'
 import { ledgerSql } from './migrations/001-ledger.ts'
 import { helloSql } from './migrations/002-hello.ts'
 import { statementSql } from './migrations/003-statement.ts'
@@ -17,6 +18,8 @@ export interface Migration {
 export interface MigrationSet {
   readonly namespace: string
   readonly migrations: readonly Migration[]
+  /** What becomes of changes that meet, by table; declared anew whenever its migrations are run. */
+  readonly conflicts?: ConflictDeclarations
 }
 
 /** SHA-256 (hex) of the text that is installed. */

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, type Link, startLink } from '@outpost/lab'
 import { describeEachPostgres, startTestCluster, waitFor } from '@outpost/lab/testing'
+import { fastify } from 'fastify'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type Clock, systemClock } from '../clock/clock.ts'
+import { outpostPlugin } from '../fastify/outpost-plugin.ts'
 import { type PolicyDeclaration, setConflictPolicy } from '../ledger/conflict-policies.ts'
 import { migrate } from '../ledger/migrate.ts'
 import { outpostMigrations } from '../ledger/migration.ts'
@@ -119,8 +121,12 @@ describeEachPostgres('two sites that change the same observation during a partit
     expect(await onMain()).toMatchObject({ status: 'completed' })
     const view = await sites[1]!.transactionById(second.transactionId)
     expect(view?.status).toMatchObject({ sqlstate: 'OP006' })
-    await sites[1]!.deadLetters.discard(second.transactionId, { reason: 'the observatory knows better' })
+    expect(view?.record.operations).toMatchObject([{ seen: { status: 'running' } }])
+    // Its user has looked at what main has, and still wants it.
+    const patch = [{ op: 'replace', path: '/0/seen/status', value: 'completed' }]
+    await (await sites[1]!.deadLetters.edit(second.transactionId, patch)).receipt.applied()
     await untilEqual()
+    expect(await onMain()).toMatchObject({ status: 'aborted' })
   })
 
   it('last writer: the later one stands wherever it comes from, in the order of the clocks and not of the arrival', async () => {
@@ -160,6 +166,61 @@ describeEachPostgres('two sites that change the same observation during a partit
     await cluster.standbys[0]!.stop()
     await open(0)
     expect(await stampOf(await change(sites[0]!, { status: 'aborted' }))).toBeGreaterThan(stamp)
+  })
+
+  it('P12: both users see what happened, at their own site, while main is away too', async () => {
+    await declared('last_writer')
+    aheadMs[1] = -3_600_000
+    const [first, second] = await partition(
+      { status: 'completed' },
+      { status: 'aborted' },
+      { status: 'running' },
+    )
+    await untilEqual()
+    await Promise.all([first.replicated(), second.replicated()])
+    for (const line of lines) line.cut()
+    const seen = await Promise.all(
+      [first, second].map(async ({ transactionId }, index) => {
+        const app = fastify()
+        await app.register(outpostPlugin, { site: sites[index]! })
+        const one = (await app.inject(`/transactions/${transactionId}`)).json()
+        const list = (await app.inject('/conflicts?table=public.observation')).json()
+        expect((await app.inject('/conflicts?table=public.nothing')).json()).toEqual({
+          items: [],
+          next_before: null,
+        })
+        expect((await app.inject('/conflicts?state=x')).statusCode).toBe(422)
+        await app.close()
+        expect(list.items).toEqual(one.conflicts.items)
+        return { state: one.overruled, conflicts: one.conflicts }
+      }),
+    )
+    expect(seen[0]!.conflicts).toEqual(seen[1]!.conflicts)
+    expect(seen.map(({ state }) => state)).toEqual([false, true])
+    expect(seen[0]!.conflicts).toEqual({
+      answered: true,
+      items: [
+        {
+          id: expect.any(String),
+          at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+          table: 'public.observation',
+          key: { id },
+          policy: 'last_writer',
+          site: 'institute',
+          transaction_id: second.transactionId,
+          other_sites: ['observatory'],
+          other_transactions: [first.transactionId],
+          columns: ['status'],
+          base: { status: 'running' },
+          mine: { status: 'aborted' },
+          theirs: { status: 'completed' },
+          result: null,
+          winner: 'theirs',
+          lost: ['status'],
+          rejected: false,
+        },
+      ],
+    })
   })
 
   it('append only: a change is refused before it is recorded', async () => {

@@ -16,6 +16,7 @@ import { healthReport } from './health-report.ts'
 import { keyTexts } from './key-texts.ts'
 import type { MergedReadOptions } from './merged-reads.ts'
 import { receiptOf } from './receipts.ts'
+import { type AskNode, type ConflictQuery, conflictsOn, type RecordedConflict } from './recorded-conflicts.ts'
 import { readRowByKey } from './row-reads.ts'
 import type {
   AppendOptions,
@@ -36,6 +37,7 @@ import { WaitingReads } from './waiting-reads.ts'
 
 const readTimeoutMs = 30_000
 const directWriteTimeoutMs = 15_000
+const conflictsTimeoutMs = 2_000
 
 /**
  * A site at work, as its users see it. States: made → `start()` → running → `stop()` → stopped.
@@ -238,6 +240,25 @@ export class RunningSite implements Site {
   ): Promise<readonly TransactionView[]> {
     await this.#parts.journal.catchUp()
     return await listTransactions(this.#parts.journal, options, this.#parts.decisions)
+  }
+
+  async conflicts(query: ConflictQuery = {}): Promise<readonly RecordedConflict[]> {
+    if (!this.catalog.policies) return []
+    const { main, replica } = this.#parts
+    const askMain: AskNode = (sql, values) =>
+      main.run(conflictsTimeoutMs, async (client) => (await client.query(sql, [...values])).rows, {
+        insists: true,
+      })
+    if (!replica) return await conflictsOn(askMain, query)
+    const here = await conflictsOn((sql, values) => this.#engine.askReplica(sql, values), query).catch(
+      () => undefined,
+    )
+    if (here && (here.length > 0 || query.transaction === undefined)) return here
+    return await conflictsOn(askMain, query).catch((error: unknown) => {
+      // The replica has answered: what main knows beyond that is told another time.
+      if (here) return here
+      throw error
+    })
   }
 
   async health(): Promise<Health> {

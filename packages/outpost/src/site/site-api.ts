@@ -17,6 +17,7 @@ import type {
   TransactionRecord,
 } from '../transaction/transaction.ts'
 import type { DeadLetters } from './dead-letters/dead-letters-api.ts'
+import type { ConflictQuery, RecordedConflict } from './recorded-conflicts.ts'
 
 export interface AppendOptions {
   readonly idempotency?: Idempotency
@@ -243,6 +244,11 @@ export interface Site {
     readonly after?: Seq
     readonly limit?: number
   }): Promise<readonly TransactionView[]>
+  /**
+   * Conflicts that a transaction of this site had a part in, on either side, newest first, as the site's replica has them;
+   * main is asked where the replica is silent, or has nothing of the transaction asked for. Errors: `main_unreachable`.
+   */
+  conflicts(query?: ConflictQuery): Promise<readonly RecordedConflict[]>
   health(): Promise<Health>
   bufferStatistics(): BufferStatistics
   /** Tells of everything, or of these kinds only; the answer ends it. */

@@ -20,6 +20,14 @@ function patched(...patch: Record<string, unknown>[]): readonly Operation[] {
 }
 
 describe('patchOperations', () => {
+  it('keeps and changes what the client saw', () => {
+    const seen = [{ ...operations[1]!, seen: { name: 'a' } }] as readonly Operation[]
+    const builder = new TransactionBuilder(catalog)
+    patchOperations(seen, [{ op: 'replace', path: '/0/seen/name', value: 'z' }], builder)
+    expect(builder.build().operations).toMatchObject([{ set: { name: 'b' }, seen: { name: 'z' } }])
+    expect(() => patched({ op: 'add', path: '/0/seen', value: {} })).toThrow(/has no place for "seen"/)
+  })
+
   it('changes, removes and adds, and leaves the operations themselves alone', () => {
     expect(
       patched(

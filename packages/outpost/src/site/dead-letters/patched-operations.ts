@@ -12,6 +12,8 @@ const verbs: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'move',
 const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 /** Members of an operation beside `kind` and `table`. */
 const rowsOf = { insert: ['row'], update: ['key', 'set'], delete: ['key'] } as const
+/** Only of a change, and only where its client told it. */
+const seenMember = 'seen'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -76,21 +78,24 @@ function write(builder: TransactionBuilder, operation: unknown, index: number): 
     throw patchInvalid(`Operation ${index} is neither insert, update nor delete after the patch.`)
   if (typeof table !== 'string') throw patchInvalid(`Operation ${index} names no table after the patch.`)
   const wanted: readonly string[] = rowsOf[kind]
-  const stranger = Object.keys(operation).find((name) => !['kind', 'table', ...wanted].includes(name))
+  const stranger = Object.keys(operation).find(
+    (name) => !['kind', 'table', ...wanted, ...(kind === 'insert' ? [] : [seenMember])].includes(name),
+  )
   if (stranger !== undefined)
     throw patchInvalid(
       `Operation ${index}, an ${kind}, has no place for ${JSON.stringify(stranger.slice(0, 64))}.`,
     )
   const [first = {}, second = {}] = wanted.map((name) => rowOf(operation, name, index))
+  const options = Object.hasOwn(operation, seenMember) ? { seen: rowOf(operation, seenMember, index) } : {}
   switch (kind) {
     case 'insert':
       builder.insert(table, first)
       break
     case 'update':
-      builder.update(table, first, second)
+      builder.update(table, first, second, options)
       break
     case 'delete':
-      builder.delete(table, first)
+      builder.delete(table, first, options)
       break
   }
 }
