@@ -10,6 +10,8 @@ export interface DrainOptions {
   readonly site: string
   readonly transactions: number
   readonly roundTripMs: number
+  /** Settings of the service beside those that every site has. */
+  readonly environment?: Readonly<Record<string, string>>
   readonly onProgress: (text: string) => void
 }
 
@@ -35,7 +37,7 @@ export async function drain(stage: Stage, options: DrainOptions): Promise<Draine
   stage.link.restore()
   stage.link.delay(roundTripMs)
   const contact = nextContact(stage)
-  const service = await startService(stage, { name: site, folder })
+  const service = await startService(stage, { name: site, folder, environment: options.environment ?? {} })
   try {
     const startedMs = await contact
     await untilApplied(stage, site, filled.transactions)
@@ -47,6 +49,7 @@ export async function drain(stage: Stage, options: DrainOptions): Promise<Draine
     return { transactions: filled.transactions, rows: transactions * filesPerTransaction, seconds }
   } finally {
     await service.stop()
+    process.stderr.write((await import('node:fs')).readFileSync(join(folder, 'site.log'), 'utf8'))
     stage.link.delay(0)
   }
 }

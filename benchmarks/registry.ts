@@ -6,6 +6,7 @@ import { drainLocal } from './drain-local.ts'
 import { run as durableAppend } from './durable-append.ts'
 import { httpAck } from './http-ack.ts'
 import { run as mergedRead } from './merged-read.ts'
+import { parallelLanes } from './parallel-lanes.ts'
 import { pendingMillion } from './pending-million.ts'
 import { preflightShare } from './preflight-share.ts'
 import { roundTrips } from './round-trips.ts'
@@ -33,6 +34,7 @@ export const benchmarks: readonly Benchmark[] = [
   { name: 'drain-delayed', about: 'drain of 20,000 transactions at 250 ms round trip', run: drainDelayed },
   { name: 'round-trips', about: 'from acknowledged to applied and replicated at 250 ms', run: roundTrips },
   { name: 'drain-local', about: 'drain without delay against multi-row INSERT', run: drainLocal },
+  { name: 'parallel-lanes', about: 'drain with several batches under way against one', run: parallelLanes },
   {
     name: 'merged-read',
     about: 'merged reads against plain ones at every backlog',

@@ -27,6 +27,8 @@ export interface ServiceOptions {
   readonly folder?: string
   /** Options of node itself, such as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[]
+  /** Settings beside those that every site has. */
+  readonly environment?: Readonly<Record<string, string>>
   /** Called with the pid as soon as there is one. */
   readonly onSpawn?: (pid: number) => void
 }
@@ -48,18 +50,21 @@ export async function startService(stage: Stage, options: ServiceOptions = {}): 
     ...program,
     args: ['serve', '--log-level', 'warn'],
     nodeOptions: [...profilingOptions, ...(options.nodeOptions ?? [])],
-    env: siteEnvironment(
-      {
-        name,
-        type: 'secondary',
-        port,
-        folder,
-        secretKey: 'the secret of the benchmark',
-        main: { port: stage.mainOverLink.port, ...user },
-        local: { port: stage.cluster.standby.port, ...user },
-      },
-      process.env,
-    ),
+    env: {
+      ...siteEnvironment(
+        {
+          name,
+          type: 'secondary',
+          port,
+          folder,
+          secretKey: 'the secret of the benchmark',
+          main: { port: stage.mainOverLink.port, ...user },
+          local: { port: stage.cluster.standby.port, ...user },
+        },
+        process.env,
+      ),
+      ...options.environment,
+    },
     cwd: folder,
     logPath,
   })

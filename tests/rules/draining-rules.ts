@@ -70,12 +70,26 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'what is formed during a CALL is used only if all of that one was applied',
         file: `${outpost}/applier/sender.ts`,
-        find: 'if (!isAsPresumed) await this.#former.dropAhead()',
-        replace: 'void isAsPresumed',
+        find: 'if (!isWhole) await this.#former.dropAhead()',
+        replace: 'if (!isWhole) this.#isCautious = true',
         test: {
           file: `${outpost}/applier/ahead.test.ts`,
           title: 'N9: what depends on a transaction that this CALL leaves waiting',
         },
+      },
+      {
+        ensures: 'main does nothing of what was sent behind a CALL that has not applied all of its own',
+        file: `${apply}/procedure.ts`,
+        find: `IF p_payload ? 'after' AND NOT EXISTS (`,
+        replace: 'IF false AND NOT EXISTS (',
+        test: { file: call, title: 'N9, P4: does nothing of what rests on a CALL' },
+      },
+      {
+        ensures: 'one that has refused something is not whole',
+        file: `${apply}/procedure.ts`,
+        find: 'WHEN v_stopped IS NULL AND cardinality(v_failed) = 0 THEN',
+        replace: 'WHEN true THEN',
+        test: { file: call, title: 'N9, P4: does nothing of what rests on a CALL' },
       },
       {
         ensures: 'a missing reference leaves no row before its last attempt',
@@ -211,7 +225,7 @@ export const drainingRules: readonly Rule[] = [
       {
         ensures: 'what main lets wait keeps its lanes',
         file: `${outpost}/applier/batch-former.ts`,
-        find: 'for (const touch of this.#touched) if (left.has(touch.seq)) this.#pass.held.add(touch)',
+        find: 'for (const touch of touched) if (left.has(touch.seq)) this.#pass.held.add(touch)',
         replace: '',
         test: {
           file: `${outpost}/site/kept-order.pg.test.ts`,

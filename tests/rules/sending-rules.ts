@@ -113,7 +113,7 @@ export const sendingRules: readonly Rule[] = [
         ensures: 'nothing counts as applied before the answer',
         file: `${outpost}/applier/sender.ts`,
         find: 'const answering = session.apply({',
-        replace: `await this.#options.journal.setStatus(transactions.map(({ seq }) => ({ from: seq, to: seq, status: { state: 'applied' } })))\n    const answering = session.apply({`,
+        replace: `void this.#options.journal.setStatus(transactions.map(({ seq }) => ({ from: seq, to: seq, status: { state: 'applied' } })))\n    const answering = session.apply({`,
         test: { file: contact, title: 'N7: nothing is applied before the answer of the CALL' },
       },
     ],

@@ -179,6 +179,15 @@ export const optionTable = {
     0.01,
     3_600,
   ),
+  applierCalls: choiceOption(
+    {
+      name: 'APPLIER_CALLS',
+      description:
+        'How many batches may be under way to main at once; auto: more than one where the round trip is long beside the work of a batch',
+      fallback: 'auto',
+    },
+    ['auto', '1', '2', '3', '4'],
+  ),
   idleIntervalMs: secondsOption(
     {
       name: 'BACKGROUND_PROCESSING_INTERVAL',

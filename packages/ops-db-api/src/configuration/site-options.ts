@@ -32,12 +32,17 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
       bufferAlarmSize: configuration.bufferAlarmSize,
       retryAttempts: configuration.retryAttempts,
       retryDelayMs: configuration.retryDelayMs,
+      applierCalls: callsOf(configuration.applierCalls),
       idleIntervalMs: configuration.idleIntervalMs,
       lsnTracking: configuration.lsnTrackingIsEnabled,
       lsnCheckIntervalMs: configuration.lsnCheckIntervalMs,
       lsnTimeoutMs: configuration.lsnTimeoutMs,
     }),
   }
+}
+
+function callsOf(text: Configuration['applierCalls']): SiteOptions['applierCalls'] {
+  return text === undefined || text === 'auto' ? text : (Number(text) as 1 | 2 | 3 | 4)
 }
 
 /** Where Redis is that keeps the journal. */

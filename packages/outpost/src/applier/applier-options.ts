@@ -5,6 +5,8 @@ import type { TableRules } from '../ledger/table-rules.ts'
 import type { TableName } from '../postgres/catalog.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BackoffOptions } from './backoff.ts'
+import type { BatchSize } from './batch-size.ts'
+import type { CallsSetting } from './calls-under-way.ts'
 import type { OpenMainSession } from './main-session.ts'
 import type { Decided } from './stand-ins.ts'
 
@@ -92,6 +94,10 @@ export interface ApplierOptions extends ApplierListeners {
   /** Until a stuck transaction is tried again. Default 60,000. */
   readonly stuckRetryMs?: number
   readonly planLimits?: PlanLimits
+  /** CALLs under way at once. Default: `auto`. */
+  readonly calls?: CallsSetting
+  /** No CALL carries more. Default: as much as has proven to arrive, up to 8 MiB and 8,192 transactions. */
+  readonly largestBatch?: BatchSize
 }
 
 export type ApplierState =

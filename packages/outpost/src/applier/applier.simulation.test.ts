@@ -5,6 +5,7 @@ import type { Operation } from '../transaction/operation.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import { Applier } from './applier.ts'
 import type { ApplierAlarm } from './applier-options.ts'
+import type { CallsSetting } from './calls-under-way.ts'
 import { copyDisk, emptyDisk, type MemoryDisk, openMemoryJournal } from './memory-journal.spec-suite.ts'
 import { SimulatedClock, seededRandom } from './simulated-clock.spec-suite.ts'
 import { type Faults, SimulatedMain, simulatedSession } from './simulated-main.spec-suite.ts'
@@ -22,6 +23,7 @@ interface Expectation {
 /** One run: a site with its journal on a simulated disk, a main, a link, and faults drawn from the seed. */
 class Simulation {
   readonly clock = new SimulatedClock()
+  readonly calls: CallsSetting
   readonly random: () => number
   readonly main = new SimulatedMain()
   readonly alarms: ApplierAlarm[] = []
@@ -34,7 +36,8 @@ class Simulation {
   #numbers = 0
   readonly #newest = new Map<string, { readonly seq: Seq; readonly id: string }>()
 
-  constructor(seed: number) {
+  constructor(seed: number, calls: CallsSetting = 'auto') {
+    this.calls = calls
     this.random = seededRandom(seed)
     this.boot()
   }
@@ -74,6 +77,8 @@ class Simulation {
       random: this.random,
       rules: () => tableRules(undefined),
       planLimits: { maxGroupTransactions: 4, maxGroupOperations: 100 },
+      calls: this.calls,
+      ...(this.calls !== 'auto' && { largestBatch: { transactions: 3, bytes: 1_000_000 } }),
       onAlarm: (alarm) => this.alarms.push(alarm),
     })
     journal.onDurable(() => applier.wake())
@@ -159,8 +164,8 @@ class Simulation {
 }
 
 /** Random appends, outages, crashes of both ends, lost answers and failovers. */
-async function simulate(seed: number): Promise<Simulation> {
-  const simulation = new Simulation(seed)
+async function simulate(seed: number, calls: CallsSetting = 'auto'): Promise<Simulation> {
+  const simulation = new Simulation(seed, calls)
   const { random, clock } = simulation
   for (let step = 0; step < 60; step++) {
     for (let i = Math.floor(random() * 6); i > 0; i--) await simulation.append()
@@ -179,19 +184,22 @@ const seeds = process.env.SIMULATION_SEED
   : Array.from({ length: Number(process.env.SIMULATION_RUNS ?? 60) }, (_, i) => i + 1)
 
 describe('the applier in a simulated world', () => {
-  it('P3, P4, P5, P8: every transaction takes effect once and in order, whatever fails', async () => {
-    for (const seed of seeds) {
-      const simulation = await simulate(seed)
-      try {
-        expect(simulation.journal.seqsIn('buffered')).toEqual([])
-        simulation.check()
-      } catch (error) {
-        throw new Error(`seed ${seed} (replay with SIMULATION_SEED=${seed})`, { cause: error })
-      } finally {
-        await simulation.stopSite()
+  it.each<CallsSetting>(['auto', 1, 2, 4])(
+    'P3, P4, P5, P8: every transaction takes effect once and in order, whatever fails (CALLs under way: %s)',
+    async (calls) => {
+      for (const seed of seeds) {
+        const simulation = await simulate(seed, calls)
+        try {
+          expect(simulation.journal.seqsIn('buffered')).toEqual([])
+          simulation.check()
+        } catch (error) {
+          throw new Error(`seed ${seed} (replay with SIMULATION_SEED=${seed})`, { cause: error })
+        } finally {
+          await simulation.stopSite()
+        }
       }
-    }
-  })
+    },
+  )
 
   it('P2: 72 hours without main cost no attempt and make no dead letter', async () => {
     const simulation = new Simulation(7)

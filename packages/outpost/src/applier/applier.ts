@@ -24,7 +24,7 @@ type Turn = 'again' | 'greet' | Rest
  * Drains the journal into main.
  *
  * States: stopped → `start()` → waiting ⇄ running ⇄ idle, blocked while somebody must act → `stop()` → stopped.
- * Invariants: at most one CALL is under way; before anything is sent over a new connection, everything retained was
+ * Invariants: what is committed on main is always a beginning of what was sent; before anything is sent over a new connection, everything retained was
  * compared with main's ledger and what is missing stands in line again (N6); connectivity never costs a transaction
  * an attempt (P2).
  *
@@ -175,7 +175,8 @@ export class Applier {
     const startedMs = clock.monotonicMs()
     const { epoch } = journal
     const answer = await this.#greeting.hello(session)
-    this.#sender.noteRoundTrip(clock.monotonicMs() - startedMs)
+    const { roundTripMs = clock.monotonicMs() - startedMs } = answer.kind === 'welcome' ? answer : {}
+    this.#sender.noteRoundTrip(roundTripMs)
     switch (answer.kind) {
       case 'recovery':
         throw new OutpostError('main_unreachable', 'Main is in recovery: it takes no writes for the moment.')
@@ -193,6 +194,7 @@ export class Applier {
     const { term, lineage, lineageLsn, chain, position, isRedriven } = answer
     const comparedThrough = this.#options.journal.lastSeq
     const isChanged = this.#greeting.remembered !== lineage
+    this.#sender.greeted()
     const redriven = await this.#reconciler.compare(session)
     if (isChanged) await this.#greeting.remember(lineage)
     await this.#options.onLineage?.({ lineage, lineageLsn, chain, isChanged, redriven })
@@ -226,6 +228,8 @@ export class Applier {
         return (await this.#idleTurn.take(contact)) ? 'again' : 'greet'
       case 'lineage':
         return 'greet'
+      case 'early':
+        return 'again'
       case 'gap':
         await this.#reconciler.compare(contact.session)
         return 'again'

@@ -15,6 +15,7 @@ export function readApplyAnswer(answer: unknown, groups: readonly (readonly Seq[
     case 'lineage':
     case 'gap':
     case 'fenced':
+    case 'early':
       return { kind: answer.kind }
     case 'done':
       return readDone(answer, groups)

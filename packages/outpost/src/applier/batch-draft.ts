@@ -19,8 +19,13 @@ export interface Pass {
 
 export const newPass = (): Pass => ({ after: 0, behind: new Set(), held: new HeldLanes(), isAtEnd: false })
 
+/** So many are worth a CALL of their own while another is under way, although more may come. */
+const worthwhile = 64
+
 export interface FormedBatch extends Batch {
   readonly plan: EncodedPlan
+  /** What it might have carried. */
+  readonly size: BatchSize
 }
 
 /**
@@ -33,6 +38,7 @@ export class BatchDraft {
   readonly #pass: Pass
   readonly #builder: BatchBuilder
   readonly #encoder: PlanEncoder
+  readonly #size: BatchSize
   readonly #leftBehind: Seq[] = []
   readonly #held: HeldLanes
   #after: Seq
@@ -43,6 +49,7 @@ export class BatchDraft {
     this.#pass = pass
     this.#after = pass.after
     this.#encoder = encoder
+    this.#size = size
     const { behind } = pass
     this.#held = new HeldLanes(pass.held)
     const leaveBehind = (seq: Seq) => {
@@ -79,6 +86,11 @@ export class BatchDraft {
     return true
   }
 
+  /** It is full, or there is nothing more in line and it is enough. */
+  get isWorthwhile(): boolean {
+    return this.#builder.isFull || this.#builder.size >= worthwhile
+  }
+
   fits(size: BatchSize): boolean {
     return this.#builder.fits(size)
   }
@@ -87,7 +99,7 @@ export class BatchDraft {
     this.#pass.after = this.#after
     this.#pass.isAtEnd = this.isAtEnd
     this.#pass.held.addAll(this.#held)
-    return { ...this.#builder.finish(), plan: this.#encoder.finish() }
+    return { ...this.#builder.finish(), plan: this.#encoder.finish(), size: this.#size }
   }
 
   drop(): void {

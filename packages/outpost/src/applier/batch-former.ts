@@ -29,8 +29,8 @@ interface Ahead {
 }
 
 /**
- * Forms one batch after the other from what is buffered, the next one while the present one is under way: reading,
- * planning and encoding then cost no time of the link.
+ * Forms one batch after the other from what is buffered, the next one while others are under way: reading, planning and
+ * encoding then cost no time of the link.
  *
  * Invariant: what is formed ahead presumes that everything under way is applied. It is used only if that came true;
  * otherwise it is dropped, and the pass goes on as if it had never been.
@@ -39,8 +39,6 @@ export class BatchFormer {
   readonly #options: BatchFormerOptions
   #pass: Pass = newPass()
   #ahead: Ahead | undefined
-  /** What the batch that was formed last touches. */
-  #touched: readonly Touch[] = []
 
   constructor(options: BatchFormerOptions) {
     this.#options = options
@@ -56,9 +54,7 @@ export class BatchFormer {
     const draft = (await this.#takeAhead(size)) ?? this.#begin(size)
     // Also where it was formed ahead: what was appended since goes with it.
     await this.#fill(draft)
-    const batch = draft.finish()
-    this.#touched = batch.touched
-    return batch
+    return draft.finish()
   }
 
   /** Begins with the batch behind the one that `form` answered last and that is under way now. */
@@ -69,6 +65,13 @@ export class BatchFormer {
     this.#ahead = { draft, filling }
   }
 
+  /** Resolves when what is formed ahead is complete: whether it is worth a CALL while another is under way. */
+  async isReady(): Promise<boolean> {
+    const ahead = this.#ahead
+    await ahead?.filling
+    return ahead !== undefined && ahead === this.#ahead && !ahead.draft.isDropped && ahead.draft.isWorthwhile
+  }
+
   /** What was under way did not end as presumed; resolves when nothing is read any more. */
   async dropAhead(): Promise<void> {
     const ahead = this.#ahead
@@ -77,11 +80,11 @@ export class BatchFormer {
     await ahead?.filling
   }
 
-  /** These of the last batch stay in line on purpose, and so does what depends on them. */
-  leaveBehind(seqs: readonly Seq[]): void {
+  /** These of a batch that touches this stay in line on purpose, and so does what depends on them. */
+  leaveBehind(seqs: readonly Seq[], touched: readonly Touch[]): void {
     const left = new Set(seqs)
     for (const seq of left) this.#pass.behind.add(seq)
-    for (const touch of this.#touched) if (left.has(touch.seq)) this.#pass.held.add(touch)
+    for (const touch of touched) if (left.has(touch.seq)) this.#pass.held.add(touch)
   }
 
   /** From the first one again: something before the place that was reached may have come free. */

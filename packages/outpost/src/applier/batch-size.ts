@@ -65,6 +65,14 @@ export function afterSuccess(size: BatchSize, call: CallDuration): BatchSize {
   return scaled(size, call.durationMs < 2.5 * call.roundTripMs + 200 ? 4 : 2)
 }
 
+/** Pure: no more than the other, of either. */
+export function atMost(size: BatchSize, largest: BatchSize): BatchSize {
+  return {
+    bytes: Math.min(size.bytes, largest.bytes),
+    transactions: Math.min(size.transactions, largest.transactions),
+  }
+}
+
 function scaled(size: BatchSize, factor: number): BatchSize {
   const { smallest, largest } = batchLimits
   return {

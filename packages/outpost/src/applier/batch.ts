@@ -72,6 +72,11 @@ export class BatchBuilder {
     return this.#isFull
   }
 
+  /** How many transactions go so far. */
+  get size(): number {
+    return this.#transactions.length
+  }
+
   fits(size: BatchSize): boolean {
     const { length } = this.#transactions
     return length <= 1 || (length <= size.transactions && this.#bytes <= size.bytes)

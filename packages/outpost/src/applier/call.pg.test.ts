@@ -43,7 +43,12 @@ describeEachPostgres('one CALL of the apply procedure', (pg) => {
   const call = async (
     contact: { readonly term: number; readonly lineage: string },
     transactions: readonly PlannedTransaction[],
-    options: { readonly told?: number; readonly groupSize?: number } = {},
+    options: {
+      readonly told?: number
+      readonly groupSize?: number
+      readonly number?: number
+      readonly after?: number
+    } = {},
   ) => {
     const limits = { maxGroupTransactions: options.groupSize ?? 100, maxGroupOperations: 1_000 }
     const { wire } = planBatch(transactions, tableRules(main.catalog), limits)
@@ -54,7 +59,7 @@ describeEachPostgres('one CALL of the apply procedure', (pg) => {
       told === null ? null : epoch,
       told,
       contact.lineage,
-      JSON.stringify(wire),
+      JSON.stringify({ ...wire, number: options.number, after: options.after }),
     ])
     return row!.p_result as { kind: string; outcomes?: readonly Record<string, unknown>[] }
   }
@@ -98,6 +103,22 @@ describeEachPostgres('one CALL of the apply procedure', (pg) => {
         detail: expect.any(String),
       },
     ])
+  })
+
+  it('N9, P4: does nothing of what rests on a CALL that has not applied all that it carried', async () => {
+    const contact = await hello()
+    const bad = transaction(1, [file(randomUUID(), 'x', randomUUID(), '-1')])
+    await call(contact, [bad, transaction(2, [unit(randomUUID())])], { number: 1 })
+    const next = [transaction(3, [unit(randomUUID())])]
+    expect(await call(contact, next, { number: 2, after: 1 })).toEqual({ kind: 'early' })
+    expect(await count('outpost.ledger')).toBe(2)
+    await call(contact, next, { number: 3 })
+    const last = [transaction(4, [unit(randomUUID())])]
+    // Another one stands between: main knows of the last alone.
+    expect(await call(contact, last, { number: 4, after: 2 })).toEqual({ kind: 'early' })
+    expect((await call(contact, last, { number: 5, after: 3 })).kind).toBe('done')
+    const after = await hello()
+    expect(await call(after, last, { number: 6, after: 5 }), 'of another term').toEqual({ kind: 'early' })
   })
 
   it('N1: a place in the ledger is taken once, and a transaction has one place across epochs', async () => {

@@ -33,6 +33,8 @@ export type HelloAnswer =
       readonly position: string
       /** True when main knows that this site has brought all that it retains since the last change of lineage. */
       readonly isRedriven: boolean
+      /** Of the link alone, without main's work, where that was measured. */
+      readonly roundTripMs?: number
     }
   /** The server is a standby for the moment. */
   | { readonly kind: 'recovery' }
@@ -65,6 +67,10 @@ export interface ApplyCall {
   /** Everything retained was compared and nothing of it is missing any more. */
   readonly isRedriven: boolean
   readonly streaks: readonly Streak[]
+  /** Of this CALL, counted up from one contact on. */
+  readonly number: number
+  /** The CALL before it, while that is unanswered: main does nothing unless that one has applied all that it carried. */
+  readonly after: number | undefined
 }
 
 /** One outcome of neighbouring transactions. */
@@ -92,6 +98,8 @@ export type ApplyAnswer =
   | { readonly kind: 'lineage' }
   | { readonly kind: 'gap' }
   | { readonly kind: 'fenced' }
+  /** The CALL before it has not applied all that it carried, so nothing was done. */
+  | { readonly kind: 'early' }
   | {
       readonly kind: 'done'
       /** `taken`: a seq stands in the ledger for another transaction (N2). `streak`: ten equal class-42 rejections. */
@@ -133,6 +141,7 @@ export interface Beat {
  */
 export interface MainSession {
   hello(request: HelloRequest): Promise<HelloAnswer>
+  /** May be called again before the answer: main then takes one after the other, in that order. */
   apply(call: ApplyCall): Promise<ApplyAnswer>
   /** Which of these seqs main's ledger has, pruned ones included (N6, N14). */
   islands(site: string, epochs: readonly Epoch[], from: Seq, to: Seq): Promise<readonly Island[]>

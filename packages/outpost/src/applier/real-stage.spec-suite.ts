@@ -17,7 +17,10 @@ export interface RealStage {
   /** Rows of a table on main. */
   count(table: string): Promise<number>
   /** Connections to that main with some methods replaced. */
-  sessions(change: (session: MainSession) => Partial<MainSession>): OpenMainSession
+  sessions(
+    change: (session: MainSession) => Partial<MainSession>,
+    config?: TestSiteOptions['config'],
+  ): OpenMainSession
   /** A site on that main; stopped after the test, if the test has not done so. */
   open(options?: Partial<TestSiteOptions>): Promise<TestSite>
 }
@@ -42,8 +45,8 @@ export function useRealStage(
       return main
     },
     count: async (table) => Number((await main.query(`SELECT count(*) FROM ${table}`))[0]!.count),
-    sessions: (change) => async (signal) => {
-      const session = await pgMainSessions({ config: main.config, clock: systemClock })(signal)
+    sessions: (change, config) => async (signal) => {
+      const session = await pgMainSessions({ config: config ?? main.config, clock: systemClock })(signal)
       const real: MainSession = {
         hello: (request) => session.hello(request),
         apply: (call) => session.apply(call),

@@ -9,8 +9,9 @@ import { BatchFormer } from './batch-former.ts'
 import { BatchSizing } from './batch-sizing.ts'
 import type { Contact } from './contact.ts'
 import type { EpochMoves } from './epoch-moves.ts'
+import { Flight, type UnderWay } from './flight.ts'
 import { LedgerPlaces } from './ledger-places.ts'
-import type { ApplyAnswer, FinishedCall, LedgerPlace, OutcomeRun, Streak } from './main-session.ts'
+import type { FinishedCall, LedgerPlace, OutcomeRun, Streak } from './main-session.ts'
 import { blockedOf, hasFree, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
 import { type Parking, type StuckOne, stuckUntilMs } from './parking.ts'
 import { RedrivenWork } from './redriven-work.ts'
@@ -22,10 +23,12 @@ export type SendResult =
   | { readonly kind: 'idle' }
   | { readonly kind: 'done'; readonly answer: FinishedCall }
   | { readonly kind: 'lineage' | 'gap' | 'fenced' }
+  /** A CALL rested on one that did not apply all that it carried: it is formed anew. */
+  | { readonly kind: 'early' }
 
 /**
- * Sends and books one batch at a time. Invariant: at most one CALL is under way; a status is written only after the
- * answer that proves it (N7).
+ * Sends batches and books their answers, one after the other. Invariant: a status is written only after the answer that
+ * proves it (N7), and a pass starts over only when nothing is under way, so that nothing is sent twice at once.
  */
 export class Sender {
   readonly #options: ApplierOptions
@@ -35,12 +38,16 @@ export class Sender {
   readonly #redriven: RedrivenWork
   readonly #places: LedgerPlaces
   readonly #former: BatchFormer
-  readonly #sizing = new BatchSizing()
+  readonly #sizing: BatchSizing
+  readonly #flight = new Flight()
   readonly #suspects = new Suspects()
   #streaks: readonly Streak[] = []
   #pausedBy: readonly string[] = []
-  #underWay: FormedBatch | undefined
   #mustReset = false
+  /** The pass has to start over as soon as nothing is under way. */
+  #mustStartOver = false
+  /** Something went otherwise than presumed: one at a time, until a full CALL has applied all that it carried. */
+  #isCautious = false
   readonly #standIn: (seq: Seq) => Seq
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
@@ -50,6 +57,7 @@ export class Sender {
     this.#parking = parking
     const decided = options.decided ?? decidedIn(journal)
     this.#standIn = (seq) => decided.standIn(seq)
+    this.#sizing = new BatchSizing(options.largestBatch)
     this.#attempts = new Attempts(options)
     this.#redriven = new RedrivenWork(journal)
     this.#places = new LedgerPlaces(journal, moves)
@@ -63,28 +71,52 @@ export class Sender {
     })
   }
 
-  /** Sends the next batch; an empty one where main must still learn that the re-drive is done. */
+  /**
+   * Sends the next batch, or an empty one where main must still learn that the re-drive is done, and answers what became
+   * of the oldest that is under way; meanwhile others follow it.
+   */
   async send(contact: Contact): Promise<SendResult> {
-    const { clock } = this.#options
-    this.#takeReset()
-    await this.#redriven.load()
-    this.#redriven.settle()
-    const batch = await this.#former.form(this.#sizing.size)
-    await this.#park(batch.parked)
-    const isRedriven = this.#redriven.isSettled
-    const mustReport = isRedriven && !contact.isRedriven
-    if (batch.transactions.length === 0 && !mustReport) return { kind: 'idle' }
-    const startedMs = clock.monotonicMs()
-    const answer = await this.#call(contact, batch, isRedriven)
+    if (this.#flight.size === 0 && !(await this.#sendFirst(contact))) return { kind: 'idle' }
+    const call = this.#flight.first!
+    await this.#sendBehind(contact, call)
+    const answer = await call.answering
+    const durationMs = this.#flight.landed(this.#options.clock.monotonicMs())
     if (answer.kind !== 'done') {
-      this.startOver()
+      await this.#abortRest(contact)
       return answer
     }
+    await this.#land(contact, call, answer, durationMs)
+    return { kind: 'done', answer }
+  }
+
+  async #land(contact: Contact, call: UnderWay, answer: FinishedCall, durationMs: number): Promise<void> {
+    const { batch, isRedriven } = call
     contact.isRedriven ||= isRedriven
-    await this.#book(batch, answer, clock.monotonicMs() - startedMs)
+    const isWhole = isAllApplied(batch.transactions.length, answer)
+    if (!isWhole) await this.#former.dropAhead()
+    else if (batch.isFull) this.#isCautious = false
+    await this.#book(batch, answer, durationMs)
+    this.#sizing.succeeded(batch, durationMs, call.isBehind)
+    if (!isWhole && this.#flight.size > 0) await this.#abortRest(contact)
     // Only now: what waits is noted in the pass in which it was sent.
     if (answer.stopped !== undefined) this.startOver()
-    return { kind: 'done', answer }
+  }
+
+  /** What is behind rests on what did not come true: main takes none of it. */
+  async #abortRest(contact: Contact): Promise<void> {
+    this.#isCautious = true
+    for (let call = this.#flight.first; call !== undefined; call = this.#flight.first) {
+      const answer = await call.answering
+      const durationMs = this.#flight.landed(this.#options.clock.monotonicMs())
+      if (answer.kind === 'done') await this.#land(contact, call, answer, durationMs)
+    }
+    this.startOver()
+  }
+
+  /** Another connection: what was under way over the last one is not answered any more. */
+  greeted(): void {
+    this.#flight.abandon()
+    this.startOver()
   }
 
   /**
@@ -92,8 +124,9 @@ export class Sender {
    * is to blame.
    */
   failed(kind: ErrorClass): Seq | undefined {
-    const batch = this.#underWay
-    this.#underWay = undefined
+    const batch = this.#flight.first?.batch
+    this.#flight.abandon()
+    this.#isCautious = true
     this.startOver()
     if (batch === undefined) return undefined
     this.#sizing.failed(batch)
@@ -155,7 +188,8 @@ export class Sender {
 
   /** From the first one again: something before the place that was reached may have come free. */
   startOver(): void {
-    this.#former.startOver()
+    this.#mustStartOver = this.#flight.size > 0
+    if (!this.#mustStartOver) this.#former.startOver()
   }
 
   #takeReset(): void {
@@ -179,12 +213,57 @@ export class Sender {
     }
   }
 
+  /** False when there is nothing to send. */
+  async #sendFirst(contact: Contact): Promise<boolean> {
+    this.#takeReset()
+    if (this.#mustStartOver) this.startOver()
+    await this.#redriven.load()
+    this.#redriven.settle()
+    const batch = await this.#former.form(this.#sizing.sizeOf(this.#calls))
+    await this.#park(batch.parked)
+    const isRedriven = this.#redriven.isSettled
+    const mustReport = isRedriven && !contact.isRedriven
+    if (batch.transactions.length === 0 && !mustReport) return false
+    this.#call(contact, batch, isRedriven)
+    return true
+  }
+
+  /** While the first one is under way, others follow it as soon as they are formed, if that is faster. */
+  async #sendBehind(contact: Contact, first: UnderWay): Promise<void> {
+    const landed = first.answering.then(
+      () => false,
+      () => false,
+    )
+    while (this.#mayFollow() && (await Promise.race([this.#former.isReady(), landed]))) {
+      const batch = await this.#former.form(this.#sizing.presumedSize(this.#calls))
+      await this.#park(batch.parked)
+      if (batch.transactions.length === 0) return
+      this.#call(contact, batch, this.#redriven.isSettled)
+    }
+  }
+
+  #mayFollow(): boolean {
+    return (
+      !(this.#mustStartOver || this.#mustReset) &&
+      this.#flight.last?.batch.isFull === true &&
+      this.#flight.size < this.#calls
+    )
+  }
+
+  /** How many may be under way now. */
+  get #calls(): number {
+    // Main ends a streak by what it applies, which only the answer tells.
+    if (this.#isCautious || this.#streaks.length > 0) return 1
+    return this.#sizing.callsUnderWay(this.#options.calls ?? 'auto')
+  }
+
   /** While the CALL is under way the next batch is formed, for as long as there is more to send. */
-  async #call(contact: Contact, batch: FormedBatch, isRedriven: boolean): Promise<ApplyAnswer> {
-    const { site } = this.#options
+  #call(contact: Contact, batch: FormedBatch, isRedriven: boolean): void {
+    const { site, clock } = this.#options
     const { session, term, epoch, lineage } = contact
     const { transactions, plan } = batch
-    this.#underWay = batch
+    const number = this.#flight.nextNumber
+    const isBehind = this.#flight.size > 0
     this.#options.onSend?.(transactions.reduce((newest, { seq }) => Math.max(newest, seq), 0))
     const answering = session.apply({
       site,
@@ -196,17 +275,11 @@ export class Sender {
       plan,
       isRedriven,
       streaks: this.#streaks,
+      number,
+      after: this.#flight.last?.number,
     })
-    if (batch.isFull) this.#former.formAhead(this.#sizing.presumedSize)
-    let isAsPresumed = false
-    try {
-      const answer = await answering
-      this.#underWay = undefined
-      isAsPresumed = isAllApplied(transactions.length, answer)
-      return answer
-    } finally {
-      if (!isAsPresumed) await this.#former.dropAhead()
-    }
+    this.#flight.add({ batch, number, isRedriven, isBehind, sentMs: clock.monotonicMs(), answering })
+    if (batch.isFull) this.#former.formAhead(this.#sizing.presumedSize(this.#calls))
   }
 
   async #park(parked: Batch['parked']): Promise<void> {
@@ -232,7 +305,7 @@ export class Sender {
     this.#pausedBy = pausedBy
     this.#places.note(batch.transactions, outcomes)
     await this.#attempts.wait(effects.waiting, pausedBy.length > 0)
-    for (const { outcome, seqs } of outcomes) this.#noteAnswered(outcome, seqs)
+    for (const { outcome, seqs } of outcomes) this.#noteAnswered(batch, outcome, seqs)
     this.#notify(effects.changes)
     await this.#parkStuck(effects.stuck)
     const blocked = blockedOf(batch.transactions, outcomes)
@@ -241,7 +314,6 @@ export class Sender {
     if (hasFree(outcomes, blocked)) this.startOver()
     await this.#releaseBehind(outcomes)
     for (const seq of effects.digestDifferent) this.#options.onAlarm?.(digestAlarm(seq))
-    this.#sizing.succeeded(batch, durationMs)
     this.#tell(batch, answer, effects, durationMs)
   }
 
@@ -252,10 +324,10 @@ export class Sender {
     return outcomes.map((run) => ({ ...run, seqs: run.seqs.filter((seq) => !isDecided(seq)) }))
   }
 
-  #noteAnswered(outcome: OutcomeRun['outcome'], seqs: readonly Seq[]): void {
+  #noteAnswered({ touched }: Batch, outcome: OutcomeRun['outcome'], seqs: readonly Seq[]): void {
     this.#suspects.clear(seqs)
     if (outcome === 'applied' || outcome === 'rejected' || outcome === 'stuck') this.#attempts.forget(seqs)
-    else this.#former.leaveBehind(seqs)
+    else this.#former.leaveBehind(seqs, touched)
   }
 
   async #releaseBehind(outcomes: readonly OutcomeRun[]): Promise<void> {

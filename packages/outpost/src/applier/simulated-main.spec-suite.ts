@@ -17,6 +17,7 @@ type Entry =
   | { readonly kind: 'lineage'; readonly id: string }
   | { readonly kind: 'site'; readonly epoch: Epoch; readonly term: number; readonly ended: readonly Epoch[] }
   | { readonly kind: 'redriven'; readonly lineage: string }
+  | { readonly kind: 'call'; readonly term: number; readonly number: number; readonly isWhole: boolean }
   | {
       readonly kind: 'ledger'
       readonly epoch: Epoch
@@ -128,6 +129,7 @@ export class SimulatedMain {
     if (this.lineage !== call.lineage || this.#pendingLineage !== undefined) return { kind: 'lineage' }
     const { told } = call
     if (told !== undefined && !this.#has(told)) return { kind: 'gap' }
+    if (call.after !== undefined && !this.#wasWhole(call.term, call.after)) return { kind: 'early' }
     // There is one site, and no site waits for itself.
     const isPaused = false
     const outcomes: OutcomeRun[] = []
@@ -144,6 +146,7 @@ export class SimulatedMain {
     }
     const { epoch, term } = this.#site()
     if (epoch !== call.epoch || term !== call.term) return { kind: 'fenced' }
+    this.log.push({ kind: 'call', term, number: call.number, isWhole: failed.size === 0 })
     if (call.isRedriven) this.log.push({ kind: 'redriven', lineage: this.lineage })
     this.durable = this.log.length
     return {
@@ -193,6 +196,11 @@ export class SimulatedMain {
     return { epoch: last?.epoch, term: last?.term ?? 0, ended: new Set(rows.flatMap((row) => row.ended)) }
   }
 
+  #wasWhole(term: number, number: number): boolean {
+    const last = this.log.findLast((entry) => entry.kind === 'call' || entry.kind === 'site')
+    return last?.kind === 'call' && last.term === term && last.number === number && last.isWhole
+  }
+
   #isRedriven(): boolean {
     return this.log.some((entry) => entry.kind === 'redriven' && entry.lineage === this.lineage)
   }
@@ -200,17 +208,36 @@ export class SimulatedMain {
 
 /** A session over a link with faults. `main` is asked anew each time, as behind a pooler that hides a failover. */
 export function simulatedSession(main: () => SimulatedMain, faults: Faults): MainSession {
+  let arriving: Promise<unknown> = Promise.resolve()
+  let answering: Promise<unknown> = Promise.resolve()
+  let isBroken = false
+  /** A connection keeps the order in both directions, and nothing comes through behind what broke it. */
+  const inOrder = async <T>(before: Promise<unknown>, work: () => T | Promise<T>): Promise<T> => {
+    await before.catch(() => undefined)
+    if (isBroken) throw unreachable('connection lost')
+    return await work()
+  }
+  const lost = (what: string): Error => {
+    isBroken = true
+    return unreachable(what)
+  }
   const cross = async <T>(work: () => T | Promise<T>): Promise<T> => {
     const latencyMs = faults.latencyMs()
     if (latencyMs === undefined) {
       await faults.sleep(5_000)
-      throw unreachable('no answer')
+      throw lost('no answer')
     }
-    await faults.sleep(latencyMs / 2)
-    const result = await work()
-    await faults.sleep(latencyMs / 2)
-    if (faults.losesAnswer()) throw unreachable('answer lost')
-    return result
+    const onWay = faults.sleep(latencyMs / 2)
+    const arrived = inOrder(Promise.allSettled([arriving, onWay]), work)
+    arriving = arrived
+    const back = arrived.then(() => faults.sleep(latencyMs / 2))
+    const answered = inOrder(Promise.allSettled([answering, back]), async () => {
+      await back
+      if (faults.losesAnswer()) throw lost('answer lost')
+      return await arrived
+    })
+    answering = answered
+    return await answered
   }
   return {
     hello: (request) => cross(() => main().hello(request)),

@@ -3,6 +3,7 @@ import { tableRules } from '../ledger/table-rules.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import { Applier } from './applier.ts'
 import type { ApplierAlarm } from './applier-options.ts'
+import type { CallsSetting } from './calls-under-way.ts'
 import type { MainSession } from './main-session.ts'
 import { openMemoryJournal } from './memory-journal.spec-suite.ts'
 import { SimulatedClock } from './simulated-clock.spec-suite.ts'
@@ -14,7 +15,7 @@ export interface SiteAlone {
   readonly clock: SimulatedClock
   readonly main: SimulatedMain
   readonly alarms: readonly ApplierAlarm[]
-  append(key: string, dependsOn?: readonly Seq[], needs?: string): Promise<Seq>
+  append(key: string, dependsOn?: readonly Seq[], needs?: string, poison?: string): Promise<Seq>
   /** Lets the simulated time pass. */
   pass(ms: number): Promise<void>
   stop(): Promise<void>
@@ -25,6 +26,7 @@ export interface SiteAloneOptions {
   readonly journal?: (journal: Journal) => Partial<Journal>
   readonly session?: (session: MainSession) => Partial<MainSession>
   readonly gatherMs?: number
+  readonly calls?: CallsSetting
   readonly onAlarm?: (alarm: ApplierAlarm) => void
 }
 
@@ -58,6 +60,7 @@ export function openSiteAlone(options: SiteAloneOptions = {}): SiteAlone {
       alarms.push(alarm)
       options.onAlarm?.(alarm)
     },
+    ...(options.calls !== undefined && { calls: options.calls }),
     ...(options.gatherMs !== undefined && { gatherMs: options.gatherMs }),
   })
   journal.onDurable(() => applier.wake())
@@ -70,12 +73,12 @@ export function openSiteAlone(options: SiteAloneOptions = {}): SiteAlone {
     clock,
     main,
     alarms,
-    append: async (key, dependsOn = [], needs) => {
+    append: async (key, dependsOn = [], needs, poison = 'no') => {
       const id = `tx-${number++}`
       const record = await journal.append({
         id,
         operations: [
-          { kind: 'insert', table: 'public.event', row: { id, key, poison: 'no', ...(needs && { needs }) } },
+          { kind: 'insert', table: 'public.event', row: { id, key, poison, ...(needs && { needs }) } },
         ],
         digest: '00',
         writes: [`pk|${key}`],

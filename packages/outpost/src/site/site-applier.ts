@@ -27,6 +27,7 @@ export function siteApplier(parts: SiteParts, listeners: ApplierListeners): Appl
     retryAttempts: settings.retryAttempts,
     retryDelayMs: settings.retryDelayMs,
     idleIntervalMs: settings.idleIntervalMs,
+    calls: settings.applierCalls,
     ...listeners,
   })
 }

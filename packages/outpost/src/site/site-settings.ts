@@ -27,6 +27,7 @@ const defaults = {
   retryAttempts: 3,
   retryDelayMs: 5_000,
   idleIntervalMs: 1_000,
+  applierCalls: 'auto',
   lsnTracking: true,
   lsnCheckIntervalMs: 100,
   lsnTimeoutMs: 30_000,

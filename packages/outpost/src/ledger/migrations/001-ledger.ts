@@ -28,10 +28,14 @@ CREATE TABLE outpost.site (
   term bigint NOT NULL DEFAULT 0,
   hello_at timestamptz,
   last_call_at timestamptz,
+  whole_call bigint,
   redriven_lineage uuid
 );
 COMMENT ON TABLE outpost.site IS
   'One row per site: the life of its journal that may write (epoch) and the applier that may send (term), both read FOR SHARE by every transaction (N8).';
+
+COMMENT ON COLUMN outpost.site.whole_call IS
+  'Number of the last CALL of this term, if it applied all that it carried: the one that was sent behind it counts on that.';
 
 CREATE TABLE outpost.epoch (
   site text NOT NULL REFERENCES outpost.site (name) ON UPDATE CASCADE,

@@ -95,7 +95,7 @@ BEGIN
   UPDATE outpost.epoch SET ended_at = clock_timestamp()
     WHERE site = p_site AND ended_at IS NULL AND epoch <> p_epoch;
   INSERT INTO outpost.epoch (site, epoch) VALUES (p_site, p_epoch) ON CONFLICT DO NOTHING;
-  UPDATE outpost.site SET epoch = p_epoch, term = term + 1, hello_at = clock_timestamp()
+  UPDATE outpost.site SET epoch = p_epoch, term = term + 1, hello_at = clock_timestamp(), whole_call = NULL
     WHERE name = p_site RETURNING * INTO v_row;
   RETURN jsonb_build_object(
     'kind', 'welcome',

@@ -1,7 +1,8 @@
 /**
  * The apply procedure: one CALL per batch.
  *
- * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns, seen}], groups: [group], isRedriven, streaks}`.
+ * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns, seen}], groups: [group], isRedriven, streaks,
+ * number, after}`.
  * A group: `{e: index of epoch, d: seqs outside that its transactions depend on, s: true when it must go one by one,
  * x: [[seq, id, digest, buffered at (epoch milliseconds), depends on, is last attempt, [run, row, run, row …]]],
  * r: [[index of shape, [row …]]]}`. A transaction that decides on dead letters ends with its decision,
@@ -63,6 +64,13 @@ BEGIN
   END IF;
   IF p_told_seq IS NOT NULL AND NOT outpost.has_row(p_site, p_told_epoch, p_told_seq) THEN
     p_result := jsonb_build_object('kind', 'gap');
+    RETURN;
+  END IF;
+  -- It was sent before the CALL ahead of it was answered, and rests on all of that one being applied.
+  IF p_payload ? 'after' AND NOT EXISTS (
+    SELECT FROM outpost.site WHERE name = p_site AND term = p_term AND whole_call = (p_payload->>'after')::bigint
+  ) THEN
+    p_result := jsonb_build_object('kind', 'early');
     RETURN;
   END IF;
   v_marks := ARRAY(
@@ -156,6 +164,7 @@ BEGIN
   END IF;
   v_now := clock_timestamp();
   UPDATE outpost.site SET last_call_at = v_now,
+      whole_call = CASE WHEN v_stopped IS NULL AND cardinality(v_failed) = 0 THEN (p_payload->>'number')::bigint END,
       redriven_lineage = CASE WHEN (p_payload->>'isRedriven')::boolean THEN v_lineage ELSE redriven_lineage END
     WHERE name = p_site;
   INSERT INTO outpost.heartbeat (site, at) VALUES (p_site, v_now) ON CONFLICT (site) DO UPDATE SET at = excluded.at;
