@@ -12,7 +12,7 @@ import { createOverlay } from './create-overlay.ts'
 import type { Coverage, NodeExecutor, Overlay } from './overlay.ts'
 import { epoch, MemoryJournal } from './property/memory-journal.spec-suite.ts'
 import { Random } from './property/random.spec-suite.ts'
-import { sampleSchema, sampleTables } from './property/sample-schema.spec-suite.ts'
+import { sampleSchema, withSampleKey, sampleTables } from './property/sample-schema.spec-suite.ts'
 import { type SampleSelect, SampleSelects } from './property/sample-select.spec-suite.ts'
 import { operationSql, SampleWorld } from './property/sample-world.spec-suite.ts'
 
@@ -65,7 +65,7 @@ describeEachPostgres('overlay', (version) => {
     base = await connect()
     truth = await connect()
     await migrate(base, [outpostMigrations])
-    catalog = await introspect(base, { schemas: ['public', 'Odd'] })
+    catalog = withSampleKey(await introspect(base, { schemas: ['public', 'Odd'] }))
     const { rows } = await base.query(
       `INSERT INTO outpost.lineage (ordinal, system_identifier, timeline, lsn) VALUES (1, '1', 1, '0/1') RETURNING id`,
     )

@@ -15,6 +15,9 @@ export interface ChosenSlots {
   readonly choose: (slot: number) => Choice
 }
 
+/** Combinations of values of a key that are looked up one by one. */
+const maximumTuples = 1_000
+
 type Matching = Extract<Pruning, { kind: 'matching' }>
 
 /**
@@ -150,14 +153,12 @@ class MatchingSlots {
   /** A superset of the rows whose image matches or whose change decides about its place. */
   #candidates(): Iterable<number> {
     const table = this.#table
-    const indexed = this.#pruning.conditions.find(({ column }) => table.indexed.has(column.column.name))
-    if (!indexed) return table.slots
     const slots = new Set<number>(table.moved)
     const add = (slot: number): void => {
       slots.add(slot)
     }
-    const own = indexed.column.column.name
-    for (const value of indexed.values) this.#index.eachWithValue(table, own, value, add)
+    const own = this.#byKey(add) ?? this.#byColumn(add)
+    if (own === undefined) return table.slots
     for (const { column, index } of table.shape.columns) {
       if (column.name === own || (this.#deciding && !this.#deciding.includes(index))) continue
       this.#index.eachSetting(table, column.name, add)
@@ -166,6 +167,39 @@ class MatchingSlots {
     for (const slot of this.#mustLook) if (this.#index.slots.table(slot) === table.id) slots.add(slot)
     return slots
   }
+
+  /** By a key of which every column has a condition; answers the column that needs no further look: none. */
+  #byKey(add: (slot: number) => void): '' | undefined {
+    const { conditions } = this.#pruning
+    for (const columns of this.#table.indexedKeys) {
+      const lists = columns.map(
+        (name) => conditions.find(({ column }) => column.column.name === name)?.values ?? [],
+      )
+      const count = lists.reduce((product, { length }) => product * length, 1)
+      if (count === 0 || count > maximumTuples) continue
+      for (const values of combinations(lists)) this.#index.eachWithKey(this.#table, columns, values, add)
+      return ''
+    }
+    return undefined
+  }
+
+  /** By a column with a condition; answers its name: whatever sets it is found by its value. */
+  #byColumn(add: (slot: number) => void): string | undefined {
+    const table = this.#table
+    const indexed = this.#pruning.conditions.find(({ column }) => table.indexed.has(column.column.name))
+    if (!indexed) return undefined
+    const { name } = indexed.column.column
+    for (const value of indexed.values) this.#index.eachWithValue(table, name, value, add)
+    return name
+  }
+}
+
+/** Every tuple of one value of each list. */
+function combinations(lists: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return lists.reduce<readonly (readonly string[])[]>(
+    (tuples, values) => tuples.flatMap((tuple) => values.map((value) => [...tuple, value])),
+    [[]],
+  )
 }
 
 function encodedValues(table: PendingTable, { column, values }: Condition): readonly Buffer[] {

@@ -66,6 +66,36 @@ describe('PendingIndex', () => {
     )
   })
 
+  describe('by a unique key of several columns', () => {
+    const uniqueKeys = [{ name: 'run_key', columns: ['unit_id', 'status'], nullsNotDistinct: false }]
+    const catalog = sampleCatalog([{ ...runTable, uniqueKeys }])
+    const found = (index: PendingIndex, status: string): readonly number[] => {
+      const slots: number[] = []
+      index.eachWithKey(index.table(table)!, ['unit_id', 'status'], ['3', status], (slot) => slots.push(slot))
+      return slots
+    }
+
+    it('finds one row among many that share a column', () => {
+      const journal = new MemoryJournal()
+      const index = new PendingIndex(() => catalog, 1 << 24)
+      for (let number = 0; number < 5000; number++)
+        index.add(journal.add({ kind: 'insert', table, row: { ...row(number, 3), status: `s${number}` } }))
+      expect(found(index, 's4321')).toEqual([index.find(index.table(table)!, key(4321))])
+    })
+
+    it('tells of a pending new row whose key was changed in part that a column was set', () => {
+      const journal = new MemoryJournal()
+      const index = new PendingIndex(() => catalog, 1 << 24)
+      index.add(journal.add({ kind: 'insert', table, row: row(1, 3) }))
+      index.add(journal.add({ kind: 'update', table, key: key(1), set: { status: 'late' } }))
+      index.add(journal.add({ kind: 'update', table, key: key(1), set: { doc: '{}' } }))
+      const setting: number[] = []
+      const pending = index.table(table)!
+      index.eachSetting(pending, 'status', (slot) => setting.push(slot))
+      expect(setting).toEqual([index.find(pending, key(1))])
+    })
+  })
+
   it('finds every row that holds a value, also after rows came and went', () => {
     const journal = new MemoryJournal()
     const index = newIndex()

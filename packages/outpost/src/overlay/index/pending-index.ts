@@ -1,5 +1,6 @@
 import type { Catalog, TableName } from '../../postgres/catalog.ts'
 import type { Operation, TextRow } from '../../transaction/operation.ts'
+import { joinKey } from '../../transaction/row-key.ts'
 import type { Seq, TransactionRecord } from '../../transaction/transaction.ts'
 import { ByteWriter } from '../encode/byte-writer.ts'
 import { deleteItem } from '../encode/image-item.ts'
@@ -8,7 +9,7 @@ import { newKey } from '../fold.ts'
 import { type ChainLink, ChainStore } from './chain-store.ts'
 import { elderPlaces } from './elder-places.ts'
 import { ImageSlab, nowhere } from './image-slab.ts'
-import { PendingTable } from './pending-table.ts'
+import { nameOfKey, PendingTable } from './pending-table.ts'
 import { SeqDirectory } from './seq-directory.ts'
 import { insertedFlag, movedFlag, SlotStore } from './slot-store.ts'
 import { TextHash } from './text-hash.ts'
@@ -19,6 +20,7 @@ const keyKind = 1
 const valueKind = 2
 const setKind = 3
 const unknownKind = 4
+const uniqueKind = 5
 
 /**
  * Which rows have pending operations, without an object per row: slots, chains of operations, an index of the
@@ -159,7 +161,20 @@ export class PendingIndex {
     this.#values.each(this.#valueHash(table, valueKind, column, value), found)
   }
 
-  /** Slots of rows of main whose pending changes may set the column; a superset. */
+  /** Slots that may hold these values in the columns of an indexed key; a superset, possibly with repeats. */
+  eachWithKey(
+    table: PendingTable,
+    columns: readonly string[],
+    values: readonly string[],
+    found: (slot: number) => void,
+  ): void {
+    this.#values.each(this.#valueHash(table, uniqueKind, nameOfKey(columns), joinKey(values)), found)
+  }
+
+  /**
+   * Slots of rows whose pending changes may set the column, but for inserts and, of pending new rows, changes that an
+   * indexed value tells; a superset.
+   */
   eachSetting(table: PendingTable, column: string, found: (slot: number) => void): void {
     this.#values.each(this.#valueHash(table, setKind, column, ''), found)
   }
@@ -264,10 +279,32 @@ export class PendingIndex {
         this.#values.add(this.#valueHash(table, valueKind, column, text), slot)
       }
     }
+    for (const columns of table.indexedKeys) this.#indexKey(table, slot, operation, columns)
     if (operation.kind === 'insert' || this.slots.has(slot, insertedFlag)) return
     for (const column of Object.keys(operation.set)) {
       this.#values.add(this.#valueHash(table, setKind, column, ''), slot)
     }
+  }
+
+  #indexKey(
+    table: PendingTable,
+    slot: number,
+    operation: Exclude<Operation, { kind: 'delete' }>,
+    columns: readonly string[],
+  ): void {
+    const row = operation.kind === 'insert' ? operation.row : operation.set
+    const set = columns.filter((column) => row[column] !== undefined)
+    if (set.length === columns.length) {
+      const texts = columns.map((column) => row[column] ?? null)
+      if (texts.includes(null)) return
+      const values = columns.map((column) => canonicalKeyText(table.shape.byName.get(column)!, row[column]!))
+      this.#values.add(this.#valueHash(table, uniqueKind, nameOfKey(columns), joinKey(values)), slot)
+      return
+    }
+    // What the other columns hold is not known here.
+    if (operation.kind === 'insert') this.#values.add(this.#valueHash(table, unknownKind, '', ''), slot)
+    else if (this.slots.has(slot, insertedFlag))
+      for (const column of set) this.#values.add(this.#valueHash(table, setKind, column, ''), slot)
   }
 
   /** The image after one more operation, from the image before it; without that it is folded when it is needed. */

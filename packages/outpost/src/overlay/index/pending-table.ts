@@ -15,6 +15,8 @@ export class PendingTable {
   readonly moved = new Set<number>()
   /** Columns that every pending row of the table is indexed by. */
   indexed: ReadonlySet<string>
+  /** Unique keys of several columns that every pending row of the table is indexed by as a whole. */
+  indexedKeys: readonly (readonly string[])[]
 
   constructor(id: number, name: TableName, shape: TableShape) {
     this.id = id
@@ -22,6 +24,7 @@ export class PendingTable {
     this.#shape = shape
     this.#items = new ImageItems(shape, shape.isBinary ? 'binary' : 'text')
     this.indexed = indexedColumns(shape)
+    this.indexedKeys = indexedKeys(shape)
   }
 
   get shape(): TableShape {
@@ -44,8 +47,11 @@ export class PendingTable {
   /** Takes a new definition of the table; images encoded for the old one must have been dropped. */
   redefine(shape: TableShape): void {
     const columns = indexedColumns(shape)
+    const keys = indexedKeys(shape)
+    const known = new Set(this.indexedKeys.map(nameOfKey))
     this.indexed =
       this.#count === 0 ? columns : new Set([...columns].filter((column) => this.indexed.has(column)))
+    this.indexedKeys = this.#count === 0 ? keys : keys.filter((key) => known.has(nameOfKey(key)))
     this.#shape = shape
     this.#items = new ImageItems(shape, shape.isBinary ? 'binary' : 'text')
   }
@@ -65,7 +71,10 @@ export class PendingTable {
   remove(member: number): number {
     const last = this.#members[--this.#count]!
     this.#members[member] = last
-    if (this.#count === 0) this.indexed = indexedColumns(this.#shape)
+    if (this.#count === 0) {
+      this.indexed = indexedColumns(this.#shape)
+      this.indexedKeys = indexedKeys(this.#shape)
+    }
     return last
   }
 }
@@ -79,3 +88,17 @@ function indexedColumns(shape: TableShape): ReadonlySet<string> {
     ),
   )
 }
+
+/** Where each column alone may be shared by the whole backlog: one unit's files, told apart by their names. */
+function indexedKeys(shape: TableShape): readonly (readonly string[])[] {
+  const isIndexed = (name: string): boolean => {
+    const column = shape.byName.get(name)
+    return column?.hasExactText === true && !column.isGenerated
+  }
+  return shape.table.uniqueKeys.flatMap(({ columns }) =>
+    columns && columns.length > 1 && columns.every(isIndexed) ? [columns] : [],
+  )
+}
+
+/** One name for the columns of a key. */
+export const nameOfKey = (columns: readonly string[]): string => columns.join('\0')

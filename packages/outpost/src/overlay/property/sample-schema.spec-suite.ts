@@ -1,3 +1,4 @@
+import type { Catalog } from '../../postgres/catalog.ts'
 import type { TextRow, TextValue } from '../../transaction/operation.ts'
 import type { Random } from './random.spec-suite.ts'
 
@@ -154,4 +155,11 @@ export function sampleValue(random: Random, table: string, column: string): Text
 
 export function sampleRow(random: Random, table: SampleTable): TextRow {
   return Object.fromEntries(table.columns.map((column) => [column, sampleValue(random, table.name, column)]))
+}
+
+/** The catalog with a unique key that random rows would break: it only decides what pending rows are found by. */
+export function withSampleKey(catalog: Catalog): Catalog {
+  const run = catalog.tables.get('public.run')!
+  const uniqueKeys = [{ name: 'run_key', columns: ['unit_id', 'state'], nullsNotDistinct: false }]
+  return { ...catalog, tables: new Map([...catalog.tables, [run.name, { ...run, uniqueKeys }]]) }
 }

@@ -120,6 +120,16 @@ export class SampleSelects {
       `SELECT id, note FROM run WHERE state = ${this.#value(this.#sample('public.run', 'state'), '::mood')} ORDER BY note, id LIMIT ${1 + this.#world.random.below(5)}`,
       true,
     ],
+    () => {
+      const unit = this.#value(Number(this.#sample('public.run', 'unit_id')))
+      const states = Array.from({ length: 1 + this.#world.random.below(3) }, () =>
+        this.#value(this.#sample('public.run', 'state'), '::mood'),
+      )
+      return [
+        `SELECT id, note, started FROM run WHERE state IN (${states.join(', ')}) AND unit_id = ${unit}`,
+        false,
+      ]
+    },
     () => [`SELECT * FROM run WHERE id = ${this.#value(this.#key('public.run').id)}`, false],
     () => [`SELECT public.run.note, public.run.id FROM public.run${this.#where('')}`, false],
     () => {
