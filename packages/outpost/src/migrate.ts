@@ -21,3 +21,5 @@ export {
   outpostMigrations,
 } from './ledger/migration.ts'
 export { type KeyPlanRequest, type PlannedKeys, planKeys } from './ledger/plan-keys.ts'
+export { revert } from './ledger/revert.ts'
+export type { SchemaStep } from './schema/schema-step.ts'

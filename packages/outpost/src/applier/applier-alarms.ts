@@ -64,6 +64,13 @@ export function configurationAlarm(error: unknown): ApplierAlarm | undefined {
       hint: 'Run `outpost migrate` against main.',
     }
   }
+  if (isOutpostError(error, 'schema_unknown')) {
+    return {
+      code: 'schema_unknown',
+      message: `Nothing is applied: ${messageOf(error)}`,
+      hint: 'Recording goes on. Install a version of Outpost at this site that knows the migration, or take main back to a schema that the site knows.',
+    }
+  }
   if (classify(error) !== 'configuration') return undefined
   return {
     code: 'configuration',

@@ -3,6 +3,7 @@ import type { Journal, StatusChange } from '../journal/journal.ts'
 import type { PlanLimits } from '../ledger/batch-plan.ts'
 import type { TableRules } from '../ledger/table-rules.ts'
 import type { TableName } from '../postgres/catalog.ts'
+import type { SchemaHistory } from '../schema/schema-history.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BackoffOptions } from './backoff.ts'
 import type { BatchSize } from './batch-size.ts'
@@ -16,6 +17,7 @@ export interface ApplierAlarm {
     | 'lineage_refused'
     | 'epoch_fenced'
     | 'not_migrated'
+    | 'schema_unknown'
     | 'configuration'
     | 'stuck'
     | 'rejections'
@@ -80,6 +82,8 @@ export interface ApplierOptions extends ApplierListeners {
   readonly random: () => number
   /** Which writes may change places; see `tableRules`. Asked anew for each batch, so that a newer catalog counts. */
   readonly rules: () => (table: TableName) => TableRules
+  /** The changes of main's schema that the site's table definitions know of; undefined where they tell of none. */
+  readonly schemaHistory?: () => SchemaHistory | undefined
   /** Attempts of a missing reference (N9). Default 3. */
   readonly retryAttempts?: number
   /** Between those attempts. Default 5,000. */

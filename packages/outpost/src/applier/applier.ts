@@ -229,6 +229,7 @@ export class Applier {
       case 'lineage':
         return 'greet'
       case 'early':
+      case 'schema':
         return 'again'
       case 'gap':
         await this.#reconciler.compare(contact.session)

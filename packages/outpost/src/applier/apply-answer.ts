@@ -1,4 +1,5 @@
 import { OutpostError } from '../errors/outpost-error.ts'
+import { readHistory } from '../schema/schema-history.ts'
 import type { Seq } from '../transaction/transaction.ts'
 import type { ApplyAnswer, HelloAnswer, Streak } from './main-session.ts'
 import { readOutcomes, type WireOutcome } from './outcome-wire.ts'
@@ -17,6 +18,8 @@ export function readApplyAnswer(answer: unknown, groups: readonly (readonly Seq[
     case 'fenced':
     case 'early':
       return { kind: answer.kind }
+    case 'schema':
+      return { kind: 'schema', history: readHistory(answer.history) }
     case 'done':
       return readDone(answer, groups)
     default:
@@ -26,7 +29,7 @@ export function readApplyAnswer(answer: unknown, groups: readonly (readonly Seq[
 
 function readDone(answer: Row, groups: readonly (readonly Seq[])[]): ApplyAnswer {
   const { stopped = null, outcomes, streaks, pausedBy } = answer
-  const isStopKnown = stopped === null || stopped === 'taken' || stopped === 'streak'
+  const isStopKnown = stopped === null || stopped === 'taken' || stopped === 'streak' || stopped === 'schema'
   if (!isStopKnown || ![outcomes, streaks, pausedBy].every(Array.isArray)) throw unknownForm('apply', answer)
   const lineage = String(answer.lineage)
   return {

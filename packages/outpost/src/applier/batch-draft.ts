@@ -3,6 +3,7 @@ import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import { type Batch, BatchBuilder, type BatchFacts } from './batch.ts'
 import type { BatchSize } from './batch-size.ts'
 import { HeldLanes } from './common-lane.ts'
+import type { SchemaRef } from './sent-schema.ts'
 
 /**
  * One pass over what is buffered, from batch to batch: what waits is looked at once a pass, however much of it there
@@ -26,6 +27,8 @@ export interface FormedBatch extends Batch {
   readonly plan: EncodedPlan
   /** What it might have carried. */
   readonly size: BatchSize
+  /** The schema that its operations are of; undefined where none is known. */
+  readonly schema: SchemaRef | undefined
 }
 
 /**
@@ -41,6 +44,7 @@ export class BatchDraft {
   readonly #size: BatchSize
   readonly #leftBehind: Seq[] = []
   readonly #held: HeldLanes
+  readonly #schema: SchemaRef | undefined
   #after: Seq
   #isDropped = false
   isAtEnd = false
@@ -50,6 +54,7 @@ export class BatchDraft {
     this.#after = pass.after
     this.#encoder = encoder
     this.#size = size
+    this.#schema = facts.schema
     const { behind } = pass
     this.#held = new HeldLanes(pass.held)
     const leaveBehind = (seq: Seq) => {
@@ -99,7 +104,7 @@ export class BatchDraft {
     this.#pass.after = this.#after
     this.#pass.isAtEnd = this.isAtEnd
     this.#pass.held.addAll(this.#held)
-    return { ...this.#builder.finish(), plan: this.#encoder.finish(), size: this.#size }
+    return { ...this.#builder.finish(), plan: this.#encoder.finish(), size: this.#size, schema: this.#schema }
   }
 
   drop(): void {

@@ -1,8 +1,10 @@
 import type { PlannedTransaction, WireDecision } from '../ledger/batch-plan.ts'
+import type { LiftedRecord } from '../schema/lifter.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { Decision, Epoch, Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BatchSize } from './batch-size.ts'
 import { BatchLanes, HeldLanes, type Touch } from './common-lane.ts'
+import type { SchemaRef } from './sent-schema.ts'
 
 export interface BatchFacts {
   stateOf(seq: Seq): TransactionState
@@ -16,6 +18,9 @@ export interface BatchFacts {
   standIn(seq: Seq): Seq
   /** The epoch under which the record is sent (N2). */
   epochOf(record: TransactionRecord): Epoch
+  /** The record as main's schema has it, and for which schema that is; left out where no schema is known. */
+  readonly schema?: SchemaRef
+  readonly lift?: (record: TransactionRecord) => LiftedRecord
 }
 
 /** What must be known of a transaction after it was sent. */
@@ -83,7 +88,8 @@ export class BatchBuilder {
   }
 
   /** Takes the next record; false when the batch is full and the record was not taken. */
-  add(record: TransactionRecord): boolean {
+  add(recorded: TransactionRecord): boolean {
+    const record: LiftedRecord = this.#facts.lift?.(recorded) ?? recorded
     const dependsOn = this.#dependencies(record)
     const blockers = dependsOn.filter((seq) => this.#parked.has(seq) || this.#holdsBack(seq, record.seq))
     if (blockers.length > 0) {
@@ -115,7 +121,7 @@ export class BatchBuilder {
     )
   }
 
-  #take(record: TransactionRecord, dependsOn: readonly Seq[]): boolean {
+  #take(record: LiftedRecord, dependsOn: readonly Seq[]): boolean {
     const bytes = approximateBytes(record)
     const isRoom =
       this.#bytes + bytes <= this.#size.bytes && this.#transactions.length < this.#size.transactions
@@ -126,7 +132,7 @@ export class BatchBuilder {
     }
     this.#bytes += bytes
     this.#sent.add(record.seq)
-    const { seq, id, digest, bufferedAtMs, operations, decision, actor, stamp } = record
+    const { seq, id, digest, bufferedAtMs, operations, decision, actor, stamp, refusal } = record
     const sent: SentTransaction = {
       seq,
       epoch: this.#facts.epochOf(record),
@@ -142,6 +148,7 @@ export class BatchBuilder {
       digest,
       bufferedAtMs,
       operations,
+      ...(refusal !== undefined && { refusal }),
       isLastAttempt: this.#facts.isLastAttempt(seq),
       ...(decision && { decision: wireDecision(decision, actor) }),
       ...(stamp !== undefined && { stamp }),

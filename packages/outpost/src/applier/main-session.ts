@@ -1,7 +1,9 @@
 import type { EncodedPlan } from '../ledger/encoded-plan.ts'
 import type { Shape } from '../ledger/group-plan.ts'
+import type { SchemaHistory } from '../schema/schema-history.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import type { SentTransaction } from './batch.ts'
+import type { SchemaRef } from './sent-schema.ts'
 
 /** A row of the ledger, by its place. */
 export interface LedgerPlace {
@@ -64,6 +66,8 @@ export interface ApplyCall {
   readonly lineage: string
   readonly transactions: readonly SentTransaction[]
   readonly plan: EncodedPlan
+  /** The schema that the operations are of; undefined where none is known. */
+  readonly schema: SchemaRef | undefined
   /** Everything retained was compared and nothing of it is missing any more. */
   readonly isRedriven: boolean
   readonly streaks: readonly Streak[]
@@ -100,10 +104,15 @@ export type ApplyAnswer =
   | { readonly kind: 'fenced' }
   /** The CALL before it has not applied all that it carried, so nothing was done. */
   | { readonly kind: 'early' }
+  /** Main's schema is another than the CALL was made for; nothing was applied. */
+  | { readonly kind: 'schema'; readonly history: SchemaHistory }
   | {
       readonly kind: 'done'
-      /** `taken`: a seq stands in the ledger for another transaction (N2). `streak`: ten equal class-42 rejections. */
-      readonly stopped?: 'taken' | 'streak'
+      /**
+       * `taken`: a seq stands in the ledger for another transaction (N2). `streak`: ten equal class-42 rejections.
+       * `schema`: main's schema was changed under way; what has no outcome was not applied.
+       */
+      readonly stopped?: 'taken' | 'streak' | 'schema'
       /** The epoch whose seqs stand for other transactions. */
       readonly takenEpoch?: Epoch
       readonly outcomes: readonly OutcomeRun[]

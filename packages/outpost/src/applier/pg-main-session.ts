@@ -94,8 +94,14 @@ class PgMainSession implements MainSession {
   }
 
   async apply(call: ApplyCall): Promise<ApplyAnswer> {
-    const { isRedriven, streaks, number, after } = call
-    const payload = call.plan.payload({ isRedriven, streaks, number, after })
+    const { isRedriven, streaks, number, after, schema } = call
+    const payload = call.plan.payload({
+      isRedriven,
+      streaks,
+      number,
+      after,
+      ...(schema && { schema: schema.version, schemaId: schema.id }),
+    })
     const bytes = Buffer.byteLength(payload)
     const ownMs = callDeadlineMs(bytes, call.transactions.length, this.#link.current)
     const sentMs = this.#options.clock.monotonicMs()

@@ -1,3 +1,4 @@
+import { tableRules } from '../ledger/table-rules.ts'
 import type { ErrorClass } from '../postgres/sqlstate.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import { digestAlarm, stuckAlarm } from './applier-alarms.ts'
@@ -15,6 +16,7 @@ import type { FinishedCall, LedgerPlace, OutcomeRun, Streak } from './main-sessi
 import { blockedOf, hasFree, isAllApplied, type OutcomeEffects, outcomeEffects } from './outcomes.ts'
 import { type Parking, type StuckOne, stuckUntilMs } from './parking.ts'
 import { RedrivenWork } from './redriven-work.ts'
+import { SentSchema } from './sent-schema.ts'
 import { decidedIn } from './stand-ins.ts'
 import { Suspects } from './suspects.ts'
 
@@ -22,7 +24,7 @@ export type SendResult =
   /** Nothing can be sent now. */
   | { readonly kind: 'idle' }
   | { readonly kind: 'done'; readonly answer: FinishedCall }
-  | { readonly kind: 'lineage' | 'gap' | 'fenced' }
+  | { readonly kind: 'lineage' | 'gap' | 'fenced' | 'schema' }
   /** A CALL rested on one that did not apply all that it carried: it is formed anew. */
   | { readonly kind: 'early' }
 
@@ -49,9 +51,11 @@ export class Sender {
   /** Something went otherwise than presumed: one at a time, until a full CALL has applied all that it carried. */
   #isCautious = false
   readonly #standIn: (seq: Seq) => Seq
+  readonly #schema: SentSchema
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
     const { journal, clock, rules, planLimits } = options
+    this.#schema = new SentSchema(() => options.schemaHistory?.())
     this.#options = options
     this.#moves = moves
     this.#parking = parking
@@ -64,7 +68,8 @@ export class Sender {
     this.#former = new BatchFormer({
       journal,
       clock,
-      rules,
+      // What one knows of another form of the tables says nothing of the order of writes in this one.
+      rules: () => (this.#schema.isOfCatalog ? rules() : tableRules(undefined)),
       planLimits,
       facts: () => this.#facts(),
       nextDueMs: () => this.nextDueMs,
@@ -82,8 +87,9 @@ export class Sender {
     const answer = await call.answering
     const durationMs = this.#flight.landed(this.#options.clock.monotonicMs())
     if (answer.kind !== 'done') {
+      if (answer.kind === 'schema') this.#schema.told(answer.history)
       await this.#abortRest(contact)
-      return answer
+      return { kind: answer.kind }
     }
     await this.#land(contact, call, answer, durationMs)
     return { kind: 'done', answer }
@@ -210,6 +216,8 @@ export class Sender {
       redrivenWriter: (key, seq) => this.#redriven.newestWriter(key, seq),
       standIn: this.#standIn,
       epochOf: (record) => this.#moves.current(record.epoch),
+      ...(this.#schema.ref && { schema: this.#schema.ref }),
+      lift: (record) => this.#schema.lift(record),
     }
   }
 
@@ -261,7 +269,7 @@ export class Sender {
   #call(contact: Contact, batch: FormedBatch, isRedriven: boolean): void {
     const { site, clock } = this.#options
     const { session, term, epoch, lineage } = contact
-    const { transactions, plan } = batch
+    const { transactions, plan, schema } = batch
     const number = this.#flight.nextNumber
     const isBehind = this.#flight.size > 0
     this.#options.onSend?.(transactions.reduce((newest, { seq }) => Math.max(newest, seq), 0))
@@ -273,6 +281,7 @@ export class Sender {
       lineage,
       transactions,
       plan,
+      schema,
       isRedriven,
       streaks: this.#streaks,
       number,

@@ -197,6 +197,18 @@ export const errorCodes = {
     'Main lacks the Outpost schema or has an older one.',
     'Run `outpost migrate` against main.',
   ),
+  schema_unknown: entry(
+    503,
+    4,
+    "A transaction was recorded under a version of the schema from which no steps that this version of Outpost knows lead to main's.",
+    'Install a version of Outpost that knows the migration. Recording goes on meanwhile, and nothing is lost.',
+  ),
+  migration_irreversible: entry(
+    409,
+    2,
+    'The newest migration cannot be undone: it says no way back, or there is none installed.',
+    'Give the migration a `down`, or install a new one that undoes what it did.',
+  ),
   migration_changed: entry(
     500,
     4,

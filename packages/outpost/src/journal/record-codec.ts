@@ -31,6 +31,7 @@ export function recordOf(
     epoch,
     bufferedAtMs,
   }
+  if (draft.schemaVersion !== undefined) record.schemaVersion = draft.schemaVersion
   if (draft.idempotency !== undefined) record.idempotency = draft.idempotency
   if (draft.answer !== undefined) record.answer = draft.answer
   if (draft.replaces !== undefined) record.replaces = draft.replaces

@@ -2,7 +2,7 @@ import type { TableName } from '../postgres/catalog.ts'
 import type { Operation } from '../transaction/operation.ts'
 import type { DecisionKind, Epoch, Seq, TransactionId } from '../transaction/transaction.ts'
 import { type Footprint, footprintOf } from './footprint.ts'
-import { GroupPlan, type Shape, shapeOf, type ValueRow, valuesOf } from './group-plan.ts'
+import { GroupPlan, refusalShape, type Shape, shapeOf, type ValueRow, valuesOf } from './group-plan.ts'
 import type { TableRules } from './table-rules.ts'
 
 /** One transaction as it is sent. */
@@ -17,6 +17,8 @@ export interface PlannedTransaction {
   /** A missing reference rejects it this time, instead of leaving it waiting (N9). */
   readonly isLastAttempt: boolean
   readonly operations: readonly Operation[]
+  /** A migration gave it no meaning in main's schema: main rejects it with this reason instead of applying it. */
+  readonly refusal?: string
   /** An operator's decision goes alone: main must look whether it comes too late (N3). */
   readonly decision?: WireDecision
   /** Its hybrid logical clock, where a last writer is looked for. */
@@ -127,7 +129,9 @@ export class BatchPlanner {
       footprintOf(operation, this.#rules(operation.table)),
     )
     const isAlone =
-      transaction.decision !== undefined || footprints.some((footprint) => footprint.kind === 'alone')
+      transaction.decision !== undefined ||
+      transaction.refusal !== undefined ||
+      footprints.some((footprint) => footprint.kind === 'alone')
     if (this.#open !== undefined && !fits(this.#open, transaction, isAlone, this.#limits)) this.#close()
     this.#open ??= { epoch: transaction.epoch, isAlone, transactions: [], footprints: [], operations: 0 }
     this.#open.transactions.push(transaction)
@@ -168,6 +172,9 @@ export class BatchPlanner {
     plan: GroupPlan,
   ): WireTransaction {
     const places: number[] = []
+    if (transaction.refusal !== undefined) {
+      places.push(...plan.append(this.#numberOf(refusalShape(transaction.refusal)), []))
+    }
     transaction.operations.forEach((operation, index) => {
       const shape = this.#shapeNumber(operation)
       const footprint = footprints[index]!
@@ -188,7 +195,10 @@ export class BatchPlanner {
   }
 
   #shapeNumber(operation: Operation): number {
-    const shape = shapeOf(operation)
+    return this.#numberOf(shapeOf(operation))
+  }
+
+  #numberOf(shape: Shape): number {
     // No identifier of PostgreSQL holds a NUL, so that no two shapes share a name.
     const name = `${shape.kind} ${shape.table}\0${shape.key.join('\0')}\0\0${shape.columns.join('\0')}\0\0${shape.seen?.join('\0') ?? ''}`
     const known = this.#shapeNumbers.get(name)

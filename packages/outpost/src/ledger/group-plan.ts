@@ -69,7 +69,8 @@ export class GroupPlan {
 
 /** A statement's shape on the wire; the procedure makes the text from its own catalog. */
 export interface Shape {
-  readonly kind: Operation['kind']
+  /** `refuse` writes nothing: main raises the reason, which stands in place of a column. */
+  readonly kind: Operation['kind'] | 'refuse'
   readonly table: string
   readonly key: readonly string[]
   readonly columns: readonly string[]
@@ -98,6 +99,10 @@ export function shapeOf(operation: Operation): Shape {
         ...seenOf(operation),
       }
   }
+}
+
+export function refusalShape(reason: string): Shape {
+  return { kind: 'refuse', table: 'outpost.schema_change', key: [], columns: [reason] }
 }
 
 export function valuesOf(operation: Operation): ValueRow {

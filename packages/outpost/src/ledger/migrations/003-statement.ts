@@ -55,6 +55,9 @@ DECLARE
   v_source text;
   v_match text;
 BEGIN
+  IF v_kind = 'refuse' THEN
+    RAISE EXCEPTION '%', p_shape->'columns'->>0 USING ERRCODE = 'OP021';
+  END IF;
   IF v_table IS NULL OR (SELECT relkind NOT IN ('r', 'p') FROM pg_class WHERE oid = v_table) THEN
     RAISE EXCEPTION 'table % does not exist', p_shape->>'table' USING ERRCODE = '42P01';
   END IF;

@@ -6,7 +6,7 @@ export const attemptSql = `
 CREATE FUNCTION outpost.is_deterministic(p_sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
   SELECT p_sqlstate <> '42501'
-    AND (left(p_sqlstate, 2) IN ('22', '23', '42', '44', '54', '0A') OR p_sqlstate IN ('P0001', 'OP003', 'OP004', 'OP006', 'OP007', 'OP008'))
+    AND (left(p_sqlstate, 2) IN ('22', '23', '42', '44', '54', '0A') OR p_sqlstate IN ('P0001', 'OP003', 'OP004', 'OP006', 'OP007', 'OP008', 'OP021'))
 $$;
 
 CREATE FUNCTION outpost.is_of_contact(p_sqlstate text) RETURNS boolean
@@ -45,7 +45,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION outpost.apply_group(
-  p_site text, p_epoch uuid, p_mark bigint, p_lineage uuid, p_shapes jsonb, p_texts text[], p_are_mergeable boolean[], p_group jsonb
+  p_site text, p_epoch uuid, p_mark bigint, p_lineage uuid, p_shapes jsonb, p_texts text[], p_are_mergeable boolean[], p_group jsonb,
+  p_schema bigint
 ) RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 -- Answers when it was applied, or NULL when the transactions must go one by one.
@@ -71,14 +72,15 @@ BEGIN
   -- Immediate from the start: a transaction that needs a constraint deferred to its own end fails here and then
   -- goes alone; deferred to the end of the group, a later transaction could heal what must be rejected.
   SET CONSTRAINTS ALL IMMEDIATE;
-  INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest)
+  INSERT INTO outpost.ledger (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest, schema_version)
     SELECT (x->>0)::bigint, to_timestamp((x->>3)::double precision / 1000), v_at, p_epoch, (x->>1)::uuid, p_lineage, p_site,
-           'applied', decode(x->>2, 'hex')
+           'applied', decode(x->>2, 'hex'), p_schema
     FROM jsonb_array_elements(p_group->'x') AS t(x);
   FOR v_run IN SELECT jsonb_array_elements(p_group->'r') LOOP
     v_shape := (v_run->>0)::integer;
     PERFORM outpost.run_statement(p_texts[v_shape + 1], p_shapes->v_shape, v_run->1);
   END LOOP;
+  PERFORM outpost.check_schema(p_schema);
   RETURN v_at;
 EXCEPTION WHEN OTHERS THEN
   RETURN NULL;
@@ -115,7 +117,7 @@ END $$;
 
 CREATE FUNCTION outpost.apply_one(
   p_site text, p_epoch uuid, p_mark bigint, p_lineage uuid, p_shapes jsonb, p_texts text[], p_policies jsonb[], p_runs jsonb, p_transaction jsonb,
-  p_is_last_attempt boolean, p_is_paused boolean
+  p_is_last_attempt boolean, p_is_paused boolean, p_schema bigint
 ) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -143,10 +145,10 @@ BEGIN
     BEGIN
       v_at := clock_timestamp();
       INSERT INTO outpost.ledger (
-        seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest, decision, replaces, reason, actor
+        seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest, decision, replaces, reason, actor, schema_version
       ) VALUES ((p_transaction->>0)::bigint, to_timestamp((p_transaction->>3)::double precision / 1000), v_at, p_epoch,
                 (p_transaction->>1)::uuid, p_lineage, p_site, 'applied', decode(p_transaction->>2, 'hex'),
-                v_decision->>'kind', (v_decision->'on'->>0)::uuid, v_decision->>'reason', v_decision->>'actor');
+                v_decision->>'kind', (v_decision->'on'->>0)::uuid, v_decision->>'reason', v_decision->>'actor', p_schema);
       IF EXISTS (SELECT FROM outpost.decided WHERE site = p_site AND transaction_id = (p_transaction->>1)::uuid) THEN
         PERFORM outpost.refuse_decided(p_site, (p_transaction->>1)::uuid);
       END IF;
@@ -170,8 +172,13 @@ BEGIN
         END IF;
       END LOOP;
       SET CONSTRAINTS ALL IMMEDIATE;
+      PERFORM outpost.check_schema(p_schema);
       RETURN jsonb_build_object('o', 'applied', 'at', v_at) || CASE WHEN v_is_overruled THEN '{"overruled": true}' ELSE '{}' END::jsonb;
     EXCEPTION WHEN OTHERS THEN
+      -- Whatever failed was made for another form of the tables: the site brings it again in the present one.
+      IF p_schema <> outpost.schema_version() THEN
+        RETURN '{"o": "schema"}';
+      END IF;
       IF NOT outpost.is_deterministic(SQLSTATE) AND (v_shape IS NULL OR NOT outpost.is_of_contact(SQLSTATE)) THEN
         RAISE;
       END IF;
@@ -200,11 +207,11 @@ BEGIN
   END IF;
   INSERT INTO outpost.ledger
     (seq, buffered_at, applied_at, epoch, transaction_id, lineage, site, outcome, digest, sqlstate, constraint_name, detail, message,
-     decision, replaces, reason, actor)
+     decision, replaces, reason, actor, schema_version)
     VALUES ((p_transaction->>0)::bigint, to_timestamp((p_transaction->>3)::double precision / 1000), v_at, p_epoch,
             (p_transaction->>1)::uuid, p_lineage, p_site, 'rejected', decode(p_transaction->>2, 'hex'), v_state,
             nullif(v_constraint, ''), nullif(left(v_detail, 1000), ''), left(v_message, 1000),
-            v_decision->>'kind', (v_decision->'on'->>0)::uuid, v_decision->>'reason', v_decision->>'actor');
+            v_decision->>'kind', (v_decision->'on'->>0)::uuid, v_decision->>'reason', v_decision->>'actor', p_schema);
   IF v_conflict IS NOT NULL THEN
     PERFORM outpost.note_conflict(p_site, (p_transaction->>1)::uuid, v_conflict, true);
   END IF;

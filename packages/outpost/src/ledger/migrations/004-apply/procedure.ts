@@ -2,7 +2,8 @@
  * The apply procedure: one CALL per batch.
  *
  * Payload: `{epochs: [uuid], shapes: [{kind, table, key, columns, seen}], groups: [group], isRedriven, streaks,
- * number, after}`.
+ * number, after, schema: version of the application's schema that the operations were made or lifted for,
+ * schemaId: its id}`.
  * A group: `{e: index of epoch, d: seqs outside that its transactions depend on, s: true when it must go one by one,
  * x: [[seq, id, digest, buffered at (epoch milliseconds), depends on, is last attempt, [run, row, run, row …]]],
  * r: [[index of shape, [row …]]]}`. A transaction that decides on dead letters ends with its decision,
@@ -52,6 +53,7 @@ DECLARE
   v_streaks jsonb := coalesce(p_payload->'streaks', '[]');
   v_used integer[];
   v_stopped text;
+  v_schema bigint := (p_payload->>'schema')::bigint;
   v_now timestamptz;
 BEGIN
   IF pg_is_in_recovery() THEN
@@ -73,6 +75,12 @@ BEGIN
     p_result := jsonb_build_object('kind', 'early');
     RETURN;
   END IF;
+  IF v_schema IS NOT NULL AND (v_schema, (p_payload->>'schemaId')::uuid) IS DISTINCT FROM (
+    outpost.schema_version(), (SELECT id FROM outpost.schema_change ORDER BY version DESC LIMIT 1)
+  ) THEN
+    p_result := jsonb_build_object('kind', 'schema', 'history', outpost.schema_history());
+    RETURN;
+  END IF;
   v_marks := ARRAY(
     SELECT coalesce((SELECT dropped_through FROM outpost.epoch WHERE site = p_site AND epoch = u.e), 0)
     FROM unnest(v_epochs) WITH ORDINALITY u(e, o) ORDER BY o
@@ -90,7 +98,7 @@ BEGIN
     END IF;
     IF NOT v_group ? 's'
       AND (cardinality(v_failed) = 0 OR NOT v_failed && ARRAY(SELECT jsonb_array_elements_text(v_group->'d')::bigint)) THEN
-      v_at := outpost.apply_group(p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_are_mergeable, v_group);
+      v_at := outpost.apply_group(p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_are_mergeable, v_group, v_schema);
       IF v_at IS NOT NULL THEN
         COMMIT;
         v_outcomes := array_append(v_outcomes, jsonb_build_object('g', i, 'o', 'applied', 'at', v_at));
@@ -117,12 +125,12 @@ BEGIN
         END IF;
         v_outcome := outpost.apply_one(
           p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_policies, v_group->'r', v_transaction,
-          (v_transaction->>5)::boolean, cardinality(v_paused_by) > 0
+          (v_transaction->>5)::boolean, cardinality(v_paused_by) > 0, v_schema
         );
         COMMIT;
         v_must_fence := true;
-        IF v_outcome->>'o' = 'taken' THEN
-          v_stopped := 'taken';
+        IF v_outcome->>'o' IN ('taken', 'schema') THEN
+          v_stopped := v_outcome->>'o';
           EXIT groups;
         END IF;
         IF v_outcome->>'o' <> 'applied' THEN
