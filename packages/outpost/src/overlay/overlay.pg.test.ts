@@ -12,7 +12,7 @@ import { createOverlay } from './create-overlay.ts'
 import type { Coverage, NodeExecutor, Overlay } from './overlay.ts'
 import { epoch, MemoryJournal } from './property/memory-journal.spec-suite.ts'
 import { Random } from './property/random.spec-suite.ts'
-import { sampleSchema, withSampleKey, sampleTables } from './property/sample-schema.spec-suite.ts'
+import { sampleSchema, sampleTables, withSampleKey } from './property/sample-schema.spec-suite.ts'
 import { type SampleSelect, SampleSelects } from './property/sample-select.spec-suite.ts'
 import { operationSql, SampleWorld } from './property/sample-world.spec-suite.ts'
 

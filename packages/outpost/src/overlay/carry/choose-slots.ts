@@ -161,9 +161,9 @@ class MatchingSlots {
     if (own === undefined) return table.slots
     for (const { column, index } of table.shape.columns) {
       if (column.name === own || (this.#deciding && !this.#deciding.includes(index))) continue
-      this.#index.eachSetting(table, column.name, add)
+      this.#index.finder.eachSetting(table, column.name, add)
     }
-    this.#index.eachUnknown(table, add)
+    this.#index.finder.eachUnknown(table, add)
     for (const slot of this.#mustLook) if (this.#index.slots.table(slot) === table.id) slots.add(slot)
     return slots
   }
@@ -177,7 +177,8 @@ class MatchingSlots {
       )
       const count = lists.reduce((product, { length }) => product * length, 1)
       if (count === 0 || count > maximumTuples) continue
-      for (const values of combinations(lists)) this.#index.eachWithKey(this.#table, columns, values, add)
+      for (const values of combinations(lists))
+        this.#index.finder.eachWithKey(this.#table, columns, values, add)
       return ''
     }
     return undefined
@@ -189,7 +190,7 @@ class MatchingSlots {
     const indexed = this.#pruning.conditions.find(({ column }) => table.indexed.has(column.column.name))
     if (!indexed) return undefined
     const { name } = indexed.column.column
-    for (const value of indexed.values) this.#index.eachWithValue(table, name, value, add)
+    for (const value of indexed.values) this.#index.finder.eachWithValue(table, name, value, add)
     return name
   }
 }

@@ -71,7 +71,9 @@ describe('PendingIndex', () => {
     const catalog = sampleCatalog([{ ...runTable, uniqueKeys }])
     const found = (index: PendingIndex, status: string): readonly number[] => {
       const slots: number[] = []
-      index.eachWithKey(index.table(table)!, ['unit_id', 'status'], ['3', status], (slot) => slots.push(slot))
+      index.finder.eachWithKey(index.table(table)!, ['unit_id', 'status'], ['3', status], (slot) =>
+        slots.push(slot),
+      )
       return slots
     }
 
@@ -91,7 +93,7 @@ describe('PendingIndex', () => {
       index.add(journal.add({ kind: 'update', table, key: key(1), set: { doc: '{}' } }))
       const setting: number[] = []
       const pending = index.table(table)!
-      index.eachSetting(pending, 'status', (slot) => setting.push(slot))
+      index.finder.eachSetting(pending, 'status', (slot) => setting.push(slot))
       expect(setting).toEqual([index.find(pending, key(1))])
     })
   })
@@ -105,7 +107,7 @@ describe('PendingIndex', () => {
     }
     const pending = index.table(table)!
     const found = new Set<number>()
-    index.eachWithValue(pending, 'unit_id', '3', (slot) => found.add(slot))
+    index.finder.eachWithValue(pending, 'unit_id', '3', (slot) => found.add(slot))
     const expected = [...Array(100).keys()].map((at) => 4900 + at).filter((number) => number % 10 === 3)
     for (const number of expected) expect(found).toContain(index.find(pending, key(number)))
   })

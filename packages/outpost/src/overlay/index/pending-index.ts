@@ -1,6 +1,5 @@
 import type { Catalog, TableName } from '../../postgres/catalog.ts'
 import type { Operation, TextRow } from '../../transaction/operation.ts'
-import { joinKey } from '../../transaction/row-key.ts'
 import type { Seq, TransactionRecord } from '../../transaction/transaction.ts'
 import { ByteWriter } from '../encode/byte-writer.ts'
 import { deleteItem } from '../encode/image-item.ts'
@@ -9,18 +8,14 @@ import { newKey } from '../fold.ts'
 import { type ChainLink, ChainStore } from './chain-store.ts'
 import { elderPlaces } from './elder-places.ts'
 import { ImageSlab, nowhere } from './image-slab.ts'
-import { nameOfKey, PendingTable } from './pending-table.ts'
+import { PendingTable } from './pending-table.ts'
+import { RowFinder } from './row-finder.ts'
 import { SeqDirectory } from './seq-directory.ts'
 import { insertedFlag, movedFlag, SlotStore } from './slot-store.ts'
 import { TextHash } from './text-hash.ts'
-import { ValueIndex } from './value-index.ts'
 
-/** Kinds of hash, so that a key never meets a value. */
+/** Kind of hash of a row's primary key. */
 const keyKind = 1
-const valueKind = 2
-const setKind = 3
-const unknownKind = 4
-const uniqueKind = 5
 
 /**
  * Which rows have pending operations, without an object per row: slots, chains of operations, an index of the
@@ -29,13 +24,13 @@ const uniqueKind = 5
 export class PendingIndex {
   readonly slots = new SlotStore()
   readonly slab: ImageSlab
+  readonly finder = new RowFinder((slot) => this.slots.generation(slot))
   readonly #catalog: () => Catalog
   #catalogVersion: string
   readonly #chains = new ChainStore()
   readonly #seqs = new SeqDirectory()
   readonly #hash = new TextHash()
   readonly #writer = new ByteWriter()
-  readonly #values = new ValueIndex((slot) => this.slots.generation(slot))
   readonly #byName = new Map<TableName, PendingTable>()
   readonly #byId: PendingTable[] = []
   /** Slots joined by an update of a key, both ways. */
@@ -156,34 +151,6 @@ export class PendingIndex {
     return [...group]
   }
 
-  /** Slots that may hold the value in an indexed column; a superset, possibly with repeats. */
-  eachWithValue(table: PendingTable, column: string, value: string, found: (slot: number) => void): void {
-    this.#values.each(this.#valueHash(table, valueKind, column, value), found)
-  }
-
-  /** Slots that may hold these values in the columns of an indexed key; a superset, possibly with repeats. */
-  eachWithKey(
-    table: PendingTable,
-    columns: readonly string[],
-    values: readonly string[],
-    found: (slot: number) => void,
-  ): void {
-    this.#values.each(this.#valueHash(table, uniqueKind, nameOfKey(columns), joinKey(values)), found)
-  }
-
-  /**
-   * Slots of rows whose pending changes may set the column, but for inserts and, of pending new rows, changes that an
-   * indexed value tells; a superset.
-   */
-  eachSetting(table: PendingTable, column: string, found: (slot: number) => void): void {
-    this.#values.each(this.#valueHash(table, setKind, column, ''), found)
-  }
-
-  /** Slots of rows of main of which it is not known what their pending changes set. */
-  eachUnknown(table: PendingTable, found: (slot: number) => void): void {
-    this.#values.each(this.#valueHash(table, unknownKind, '', ''), found)
-  }
-
   /** Keeps an image that was folded from the journal. */
   keepImage(slot: number, item: Buffer, length: number): void {
     this.slab.free(this.slots.place(slot))
@@ -271,40 +238,7 @@ export class PendingIndex {
   }
 
   #indexValues(table: PendingTable, slot: number, operation: Exclude<Operation, { kind: 'delete' }>): void {
-    const row = operation.kind === 'insert' ? operation.row : operation.set
-    for (const column of table.indexed) {
-      const value = row[column]
-      if (value !== undefined && value !== null) {
-        const text = canonicalKeyText(table.shape.byName.get(column)!, value)
-        this.#values.add(this.#valueHash(table, valueKind, column, text), slot)
-      }
-    }
-    for (const columns of table.indexedKeys) this.#indexKey(table, slot, operation, columns)
-    if (operation.kind === 'insert' || this.slots.has(slot, insertedFlag)) return
-    for (const column of Object.keys(operation.set)) {
-      this.#values.add(this.#valueHash(table, setKind, column, ''), slot)
-    }
-  }
-
-  #indexKey(
-    table: PendingTable,
-    slot: number,
-    operation: Exclude<Operation, { kind: 'delete' }>,
-    columns: readonly string[],
-  ): void {
-    const row = operation.kind === 'insert' ? operation.row : operation.set
-    const set = columns.filter((column) => row[column] !== undefined)
-    if (set.length === columns.length) {
-      const texts = columns.map((column) => row[column] ?? null)
-      if (texts.includes(null)) return
-      const values = columns.map((column) => canonicalKeyText(table.shape.byName.get(column)!, row[column]!))
-      this.#values.add(this.#valueHash(table, uniqueKind, nameOfKey(columns), joinKey(values)), slot)
-      return
-    }
-    // What the other columns hold is not known here.
-    if (operation.kind === 'insert') this.#values.add(this.#valueHash(table, unknownKind, '', ''), slot)
-    else if (this.slots.has(slot, insertedFlag))
-      for (const column of set) this.#values.add(this.#valueHash(table, setKind, column, ''), slot)
+    this.finder.add(table, slot, operation, this.slots.has(slot, insertedFlag))
   }
 
   /** The image after one more operation, from the image before it; without that it is folded when it is needed. */
@@ -394,7 +328,7 @@ export class PendingIndex {
     const table = this.tableOf(slot)
     // The insert may be what left: the rest then changes a row of main, and its columns are not known here.
     this.slots.unflag(slot, insertedFlag)
-    this.#values.add(this.#valueHash(table, unknownKind, '', ''), slot)
+    this.finder.addUnknown(table, slot)
   }
 
   #forget(slot: number): void {
@@ -425,9 +359,5 @@ export class PendingIndex {
     const slot = this.slots.add(this.#hash.high, this.#hash.low, table.id)
     this.slots.setMember(slot, table.add(slot))
     return slot
-  }
-
-  #valueHash(table: PendingTable, kind: number, column: string, value: string): number {
-    return this.#hash.start(kind).number(table.id).text(column).text(value).finish().low
   }
 }
