@@ -130,12 +130,12 @@ export const sendingRules: readonly Rule[] = [
       v_stopped := 'fenced';
       EXIT groups;
     END IF;
-    IF NOT v_group ? 's'`,
+    PERFORM outpost.wait_shortly(v_locked);`,
         replace: `    IF i = 0 AND NOT outpost.fence(p_site, p_epoch, p_term) THEN
       v_stopped := 'fenced';
       EXIT groups;
     END IF;
-    IF NOT v_group ? 's'`,
+    PERFORM outpost.wait_shortly(v_locked);`,
         test: {
           file: call,
           title: 'N8: a takeover in the midst of a CALL lets no later transaction commit, in groups of',

@@ -27,9 +27,11 @@ export function readApplyAnswer(answer: unknown, groups: readonly (readonly Seq[
   }
 }
 
+const knownStops: ReadonlySet<unknown> = new Set(['taken', 'streak', 'schema', 'locked'])
+
 function readDone(answer: Row, groups: readonly (readonly Seq[])[]): ApplyAnswer {
   const { stopped = null, outcomes, streaks, pausedBy } = answer
-  const isStopKnown = stopped === null || stopped === 'taken' || stopped === 'streak' || stopped === 'schema'
+  const isStopKnown = stopped === null || knownStops.has(stopped)
   if (!isStopKnown || ![outcomes, streaks, pausedBy].every(Array.isArray)) throw unknownForm('apply', answer)
   const lineage = String(answer.lineage)
   return {

@@ -111,8 +111,9 @@ export type ApplyAnswer =
       /**
        * `taken`: a seq stands in the ledger for another transaction (N2). `streak`: ten equal class-42 rejections.
        * `schema`: main's schema was changed under way; what has no outcome was not applied.
+       * `locked`: twenty that wait for locks which somebody holds.
        */
-      readonly stopped?: 'taken' | 'streak' | 'schema'
+      readonly stopped?: 'taken' | 'streak' | 'schema' | 'locked'
       /** The epoch whose seqs stand for other transactions. */
       readonly takenEpoch?: Epoch
       readonly outcomes: readonly OutcomeRun[]

@@ -47,6 +47,51 @@ describeEachPostgres('what main refuses a single transaction for a reason that m
     },
   )
 
+  it('P5, N11: a row that somebody on main holds locked delays its cone, and the others by one wait', async () => {
+    await stage.main.query(`ALTER DATABASE "${stage.main.database}" SET lock_timeout = '400ms'`)
+    const site = await stage.open({ isStarted: false, stuckRetryMs: 200 })
+    const held = randomUUID()
+    await stage.main.query(`INSERT INTO unit (id, name) VALUES ($1, 'held')`, [held])
+    const holder = await server().connect(stage.main.database)
+    await holder.query('BEGIN')
+    await holder.query('SELECT FROM unit WHERE id = $1 FOR UPDATE', [held])
+    const waits = await site.append([finish(held)])
+    const behind = await site.append([file(held)], [waits])
+    const others: number[] = []
+    for (let i = 0; i < 300; i++) others.push(await site.append([unit(randomUUID())]))
+    const startedMs = performance.now()
+    site.applier.start()
+    await site.until('applied', ...others)
+    expect(performance.now() - startedMs, 'one wait in its group and one alone').toBeLessThan(8_000)
+    await site.until('parked', waits, behind)
+    expect(parked(site, waits)).toMatchObject([{ parkedBy: 'stuck', sqlstate: '55P03' }])
+    expect(site.alarms.map(({ code }) => code)).toEqual(['stuck'])
+    await holder.query('ROLLBACK')
+    await holder.end()
+    await site.until('applied', waits, behind)
+  })
+
+  it('P5, N11: a table that is locked whole stops each CALL after a few, and what is not in it goes on', async () => {
+    await stage.main.query(`ALTER DATABASE "${stage.main.database}" SET lock_timeout = '400ms'`)
+    const site = await stage.open({ isStarted: false, stuckRetryMs: 60_000 })
+    const holder = await server().connect(stage.main.database)
+    await holder.query('BEGIN')
+    await holder.query('LOCK TABLE deferred')
+    const inTable: number[] = []
+    const others: number[] = []
+    for (let i = 0; i < 45; i++) {
+      const row = { id: `${i}`, next: null }
+      inTable.push(await site.append([{ kind: 'insert', table: 'public.deferred', row }]))
+      others.push(await site.append([unit(randomUUID())]))
+    }
+    site.applier.start()
+    await site.until('applied', ...others)
+    await holder.query('ROLLBACK')
+    await holder.end()
+    expect(await stage.count('outpost.ledger')).toBe(others.length)
+    expect(inTable.every((seq) => site.journal.status(seq).sqlstate === '55P03')).toBe(true)
+  })
+
   it('P5, N11: a row that a policy refuses, or a table without a grant, holds back nothing else, and heals', async () => {
     const role = `partial_${randomUUID().slice(0, 8)}`
     const { main } = stage

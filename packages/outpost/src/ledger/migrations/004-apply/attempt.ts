@@ -12,9 +12,16 @@ $$;
 CREATE FUNCTION outpost.is_of_contact(p_sqlstate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
   -- Codes that tell of the connection, the role or the server when the server itself raises them (N11). Out of a
-  -- transaction's own statements (a missing grant, row-level security, a trigger, a foreign server) they tell of that
-  -- transaction alone.
-  SELECT left(p_sqlstate, 2) IN ('08', '28', '3D', '3F') OR left(p_sqlstate, 4) = '57P0' OR p_sqlstate IN ('25006', '42501')
+  -- transaction's own statements (a missing grant, row-level security, a trigger, a foreign server, a lock that
+  -- somebody holds) they tell of that transaction alone.
+  SELECT left(p_sqlstate, 2) IN ('08', '28', '3D', '3F') OR left(p_sqlstate, 4) = '57P0'
+    OR p_sqlstate IN ('25006', '42501', '55P03')
+$$;
+
+CREATE FUNCTION outpost.wait_shortly(p_locked integer) RETURNS void
+LANGUAGE sql VOLATILE AS $$
+  -- A lock was waited for in full before: whoever holds it may hold others, and what needs none must not wait for each.
+  SELECT set_config('lock_timeout', '100ms', true) WHERE p_locked > 0
 $$;
 
 CREATE FUNCTION outpost.fence(p_site text, p_epoch uuid, p_term bigint) RETURNS boolean

@@ -54,6 +54,7 @@ DECLARE
   v_used integer[];
   v_stopped text;
   v_schema bigint := (p_payload->>'schema')::bigint;
+  v_locked integer := 0;
   v_now timestamptz;
 BEGIN
   IF pg_is_in_recovery() THEN
@@ -96,6 +97,7 @@ BEGIN
       v_stopped := 'fenced';
       EXIT groups;
     END IF;
+    PERFORM outpost.wait_shortly(v_locked);
     IF NOT v_group ? 's'
       AND (cardinality(v_failed) = 0 OR NOT v_failed && ARRAY(SELECT jsonb_array_elements_text(v_group->'d')::bigint)) THEN
       v_at := outpost.apply_group(p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_are_mergeable, v_group, v_schema);
@@ -123,6 +125,7 @@ BEGIN
           v_stopped := 'fenced';
           EXIT groups;
         END IF;
+        PERFORM outpost.wait_shortly(v_locked);
         v_outcome := outpost.apply_one(
           p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_policies, v_group->'r', v_transaction,
           (v_transaction->>5)::boolean, cardinality(v_paused_by) > 0, v_schema
@@ -132,6 +135,12 @@ BEGIN
         IF v_outcome->>'o' IN ('taken', 'schema') THEN
           v_stopped := v_outcome->>'o';
           EXIT groups;
+        END IF;
+        IF v_outcome->>'sqlstate' = '55P03' THEN
+          v_locked := v_locked + 1;
+          IF v_locked = 20 THEN
+            v_stopped := 'locked';
+          END IF;
         END IF;
         IF v_outcome->>'o' <> 'applied' THEN
           v_failed := array_append(v_failed, (v_transaction->>0)::bigint);
@@ -161,7 +170,7 @@ BEGIN
         v_outcomes := array_append(v_outcomes, v_outcome);
         v_run := CASE WHEN v_outcome - 'at' - 'lineage' - 'g' - 'x' - 'n' = '{"o": "applied"}' THEN v_outcome END;
       END IF;
-      EXIT groups WHEN v_stopped = 'streak';
+      EXIT groups WHEN v_stopped IN ('streak', 'locked');
     END LOOP;
   END LOOP;
 
