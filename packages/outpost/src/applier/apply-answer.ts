@@ -27,16 +27,17 @@ export function readApplyAnswer(answer: unknown, groups: readonly (readonly Seq[
   }
 }
 
-const knownStops: ReadonlySet<unknown> = new Set(['taken', 'streak', 'schema', 'locked'])
+const knownStops = ['taken', 'streak', 'schema', 'locked'] as const
 
 function readDone(answer: Row, groups: readonly (readonly Seq[])[]): ApplyAnswer {
-  const { stopped = null, outcomes, streaks, pausedBy } = answer
-  const isStopKnown = stopped === null || knownStops.has(stopped)
+  const { outcomes, streaks, pausedBy } = answer
+  const stopped = knownStops.find((each) => each === answer.stopped)
+  const isStopKnown = stopped !== undefined || (answer.stopped ?? null) === null
   if (!isStopKnown || ![outcomes, streaks, pausedBy].every(Array.isArray)) throw unknownForm('apply', answer)
   const lineage = String(answer.lineage)
   return {
     kind: 'done',
-    ...(stopped === null ? {} : { stopped }),
+    ...(stopped === undefined ? {} : { stopped }),
     ...(typeof answer.taken === 'string' ? { takenEpoch: answer.taken } : {}),
     outcomes: readOutcomes(outcomes as readonly WireOutcome[], groups, lineage),
     streaks: streaks as readonly Streak[],
