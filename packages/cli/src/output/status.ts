@@ -49,7 +49,8 @@ function describeReplica({ replica, replication_lag: lag }: Health): string {
 
 function describeJournal({ site }: Health, buffer: BufferStatistics | null): string {
   const size = buffer ? `, ${buffer.buffer_size_mb.toFixed(1)} MB` : ''
-  return `${site.journal}, durability ${site.durability}, epoch ${site.epoch}${size}`
+  const beside = site.fallback?.isInUse ? ', the fallback of Redis' : ''
+  return `${site.journal}${beside}, durability ${site.durability}, epoch ${site.epoch}${size}`
 }
 
 function describeBuffer({ transaction_buffer: buffer }: Health): string {

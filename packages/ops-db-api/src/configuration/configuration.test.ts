@@ -44,6 +44,15 @@ describe('loadConfiguration', () => {
     ])
   })
 
+  it('takes a fallback for a journal in Redis alone', () => {
+    const fallback = { ...least, JOURNAL_FALLBACK: 'lmdb' }
+    expect(problemsOf({ env: fallback })).toEqual([
+      'JOURNAL_FALLBACK is for JOURNAL=redis: leave it out, or set that',
+    ])
+    const configuration = loadConfiguration({ env: { ...fallback, JOURNAL: 'redis' } })
+    expect(siteOptionsOf(configuration)).toMatchObject({ journalFallback: 'lmdb' })
+  })
+
   it('lets the environment win over .env, and that over outpost.yaml', () => {
     const yaml = { port: 1, host: 'yaml', site_name: 'yaml' }
     const configuration = loadConfiguration({

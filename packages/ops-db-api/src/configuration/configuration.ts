@@ -111,6 +111,9 @@ function acrossOptions(configuration: Configuration): readonly string[] {
   if (journalReserveBytes >= journalMaxBytes) {
     problems.push('JOURNAL_RESERVE_BYTES must be less than JOURNAL_MAX_BYTES')
   }
+  if (configuration.journalFallback === 'lmdb' && configuration.journal !== 'redis') {
+    problems.push('JOURNAL_FALLBACK is for JOURNAL=redis: leave it out, or set that')
+  }
   if (configuration.buffersCriticalOperations === false) {
     problems.push('CRITICAL_OPERATIONS_BUFFER must be true: critical calls have no way past the journal')
   }

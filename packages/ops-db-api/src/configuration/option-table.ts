@@ -127,6 +127,15 @@ export const optionTable = {
     },
     ['full', 'relaxed'],
   ),
+  journalFallback: choiceOption(
+    {
+      name: 'JOURNAL_FALLBACK',
+      description:
+        'With JOURNAL=redis: lmdb keeps a copy in JOURNAL_PATH, which the processes of the site share on one machine, and records there while Redis is away or full',
+      fallback: 'none',
+    },
+    ['none', 'lmdb'],
+  ),
   journalRetentionMs: secondsOption(
     {
       name: 'JOURNAL_RETENTION',

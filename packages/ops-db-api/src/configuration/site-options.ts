@@ -27,6 +27,7 @@ export function siteOptionsOf(configuration: Configuration): SiteOptions {
       journalReserveBytes: configuration.journalReserveBytes,
       journalRetentionBytes: configuration.journalRetentionBytes,
       journalDurability: configuration.journalDurability,
+      journalFallback: configuration.journalFallback,
       journalRetentionMs,
       promotableStandbys,
       bufferAlarmSize: configuration.bufferAlarmSize,

@@ -17,6 +17,9 @@ declare module 'fastify' {
   }
 }
 
+/** Of every answer of a site that records beside its Redis. */
+const journalHeader = 'outpost-journal'
+
 /** Of every answer of a site whose acknowledgements may be lost. */
 const durabilityHeader = 'outpost-durability'
 const relaxedAnswer = 'relaxed; what was acknowledged in the last two seconds is lost when Redis crashes'
@@ -45,6 +48,14 @@ export async function outpostPlugin(app: FastifyInstance, options: OutpostPlugin
   const { authorize, site, problems } = options
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (site.durability === 'relaxed') void reply.header(durabilityHeader, relaxedAnswer)
+    const { fallback } = site
+    if (fallback?.isInUse) {
+      const since = new Date(fallback.sinceMs).toISOString()
+      void reply.header(
+        journalHeader,
+        `fallback; on this machine's disk since ${since}, because Redis is away`,
+      )
+    }
     done(null, payload)
   })
   await app.register((scope, _options, done) => {

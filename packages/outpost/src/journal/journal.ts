@@ -76,12 +76,29 @@ export interface AppendCondition {
   readonly isCritical?: boolean
 }
 
+/** The journal that the processes of a site share on their own machine while their store is away, full or has lost something. */
+export interface JournalFallback {
+  /** Whether what is recorded goes there. */
+  readonly isInUse: boolean
+  /** Since when it does, or does not, wall clock. */
+  readonly sinceMs: number
+  /** Why the store was left; empty while the fallback is not in use. */
+  readonly reason: string
+  /** Transactions that were recorded there since. */
+  readonly recorded: number
+  readonly folder: string
+  /** Why the site cannot go back, or the fallback not be written; undefined when nothing is wrong. */
+  readonly trouble: string | undefined
+}
+
 /** What there is beside where several processes of a site share one journal. One at a time leads. */
 export interface JournalSharing {
   /** Whether this process drains the journal and writes statuses, facts and epochs; others get `not_leading`. */
   readonly isLeading: boolean
   /** Whether the store answers at this moment. */
   readonly isConnected: boolean
+  /** What there is for when the store is away; undefined where there is nothing. */
+  readonly fallback?: JournalFallback | undefined
   onLead(listener: (isLeading: boolean) => void): () => void
   /**
    * Called with the changes of status that other processes made, in their order and after the records they speak of.

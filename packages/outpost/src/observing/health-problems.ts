@@ -44,6 +44,7 @@ function journalProblems(facts: HealthFacts): Problem[] {
       hint: 'Put `appendfsync always` into redis.conf, restart Redis, and leave JOURNAL_DURABILITY out.',
     })
   }
+  problems.push(...fallbackProblems(facts))
   if (journalAway !== undefined) {
     problems.push({
       code: 'journal_unavailable',
@@ -87,6 +88,28 @@ function journalProblems(facts: HealthFacts): Problem[] {
     })
   }
   return problems
+}
+
+function fallbackProblems({ site: { fallback } }: HealthFacts): Problem[] {
+  if (fallback === undefined || !(fallback.isInUse || fallback.trouble !== undefined)) return []
+  const { isInUse, sinceMs, reason, recorded, folder, trouble } = fallback
+  const back = trouble === undefined ? '' : ` It cannot go back yet: ${trouble}.`
+  if (!isInUse) {
+    return [
+      {
+        code: 'journal_fallback_broken',
+        message: `The copy of the journal in ${folder} cannot be written: ${trouble}.`,
+        hint: 'Make room on its disk: nothing is acknowledged without it.',
+      },
+    ]
+  }
+  return [
+    {
+      code: 'journal_fallback',
+      message: `Since ${new Date(sinceMs).toISOString()} what is recorded goes to ${folder} (${recorded} transactions), because of Redis: ${reason}.${back}`,
+      hint: 'Everything acknowledged is on this disk, and is drained as before. Start Redis, or bring it within reach of every process of the site: the journal returns to it by itself.',
+    },
+  ]
 }
 
 function mainProblems({ main, pausedBy }: HealthFacts): Problem[] {

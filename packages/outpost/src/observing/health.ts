@@ -1,4 +1,4 @@
-import type { JournalStatistics } from '../journal/journal.ts'
+import type { JournalFallback, JournalStatistics } from '../journal/journal.ts'
 import type { Health } from '../site/site-api.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import { findProblems } from './health-problems.ts'
@@ -12,6 +12,7 @@ export interface HealthFacts {
     readonly journal: 'lmdb' | 'redis'
     readonly durability: 'full' | 'relaxed'
     readonly leads?: boolean
+    readonly fallback?: JournalFallback
   }
   /** Default: unused. */
   readonly redis?: Health['redis']

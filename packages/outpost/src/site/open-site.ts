@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { OpenMainSession } from '../applier/main-session.ts'
 import { type Clock, systemClock } from '../clock/clock.ts'
+import { refuseUnreturned } from '../journal/fallback/refuse-unreturned.ts'
 import type { Journal } from '../journal/journal.ts'
 import { assertWritable, makeJournalFolder } from '../journal/journal-folder.ts'
 import { type LmdbJournalOptions, openLmdbJournal } from '../journal/lmdb/open.ts'
@@ -109,10 +110,18 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
 
 type StoreOptions = Pick<LmdbJournalOptions, 'clock' | 'maxBytes' | 'reserveBytes' | 'onRecovered'>
 
-function openStore(settings: SiteSettings, options: StoreOptions): Promise<Journal> {
-  const { redis, name, journalDurability, journalPath } = settings
-  if (redis === undefined) return openLmdbJournal({ ...options, path: join(journalPath, 'lmdb') })
-  return openRedisJournal({ ...options, ...redis, site: name, durability: journalDurability })
+async function openStore(settings: SiteSettings, options: StoreOptions): Promise<Journal> {
+  const { redis, name, journalDurability, journalFallback, journalPath } = settings
+  if (redis === undefined) return await openLmdbJournal({ ...options, path: join(journalPath, 'lmdb') })
+  if (journalFallback === 'none') await refuseUnreturned(join(journalPath, 'fallback'))
+  const fallback = journalFallback === 'lmdb' ? { fallbackPath: join(journalPath, 'fallback') } : {}
+  return await openRedisJournal({
+    ...options,
+    ...redis,
+    ...fallback,
+    site: name,
+    durability: journalDurability,
+  })
 }
 
 /** The overlay is filled while the journal is being opened, and asks it only afterwards. */

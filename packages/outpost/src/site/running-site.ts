@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg'
 import { LsnTracker, type Tracked } from '../applier/lsn-tracker.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
+import type { JournalFallback } from '../journal/journal.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import { resolveTable } from '../postgres/resolve-table.ts'
 import { Preflight } from '../preflight/preflight.ts'
@@ -115,6 +116,10 @@ export class RunningSite implements Site {
 
   get durability(): 'full' | 'relaxed' {
     return this.#parts.journal.durability
+  }
+
+  get fallback(): JournalFallback | undefined {
+    return this.#parts.journal.sharing?.fallback
   }
 
   get isMainConnected(): boolean {

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg'
 import type { CallsSetting } from '../applier/calls-under-way.ts'
 import type { Tracked } from '../applier/lsn-tracker.ts'
 import type { Effect } from '../effects/effect-runner.ts'
-import type { JournalStatistics, TransactionStatus } from '../journal/journal.ts'
+import type { JournalFallback, JournalStatistics, TransactionStatus } from '../journal/journal.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
 import type { TlsSettings } from '../postgres/tls.ts'
 import type { PreflightOptions } from '../preflight/preflight.ts'
@@ -115,6 +115,8 @@ export interface Health {
     readonly durability: 'full' | 'relaxed'
     /** Where several processes share the journal: whether this one drains it. */
     readonly leads?: boolean
+    /** What is recorded goes there while Redis is away; left out where there is none. */
+    readonly fallback?: JournalFallback
   }
   /** What is wrong, in words, and what to do. Empty when healthy. */
   readonly problems: readonly { readonly code: string; readonly message: string; readonly hint: string }[]
@@ -156,6 +158,8 @@ export interface Site {
   readonly catalog: Catalog
   /** Whether main has answered the applier a moment ago, as far as is known: silence ends it within seconds. */
   readonly isMainConnected: boolean
+  /** Where what is recorded goes while Redis is away; undefined where there is no such place. */
+  readonly fallback: JournalFallback | undefined
   /** What an acknowledgement promises: `relaxed` may lose the last seconds before a crash of Redis. */
   readonly durability: 'full' | 'relaxed'
   transaction(): TransactionBuilder
@@ -302,6 +306,11 @@ export interface SiteOptions {
   readonly redis?: SiteRedis
   /** `relaxed` takes a Redis that syncs every second. Default `full`. */
   readonly journalDurability?: 'full' | 'relaxed'
+  /**
+   * With `redis`: `lmdb` keeps a copy of the journal in `journalPath`, shared by the processes of the site on one machine,
+   * which is the journal while Redis is away, full or has lost something. Default `none`.
+   */
+  readonly journalFallback?: 'none' | 'lmdb'
   /** Retention after confirmation, milliseconds. Default 7 days. */
   readonly journalRetentionMs?: number
   /** `none`, or application names of standbys that could become main (N13). Unset means unknown: keep. */

@@ -23,6 +23,7 @@ const defaults = {
   journalReserveBytes: 0,
   journalRetentionMs: 7 * dayMs,
   journalDurability: 'full',
+  journalFallback: 'none',
   bufferAlarmSize: 1_000,
   retryAttempts: 3,
   retryDelayMs: 5_000,
@@ -73,6 +74,8 @@ function findProblems(options: SiteOptions): string[] {
   if (options.journalPath === '') problems.push('journalPath must name a folder')
   if (options.type === 'secondary' && !options.local)
     problems.push('a secondary site needs its replica (local)')
+  if (options.journalFallback === 'lmdb' && !options.redis)
+    problems.push('journalFallback is for a journal in Redis: give redis, or leave it out')
   for (const name of ['main', 'local'] as const) {
     problems.push(...tlsProblems(options[name] ?? {}, (member) => `${name}.${member}`))
   }

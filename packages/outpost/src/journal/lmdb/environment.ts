@@ -77,7 +77,7 @@ export async function openEnvironment(
   }
 }
 
-async function loadLmdb(): Promise<typeof import('lmdb')> {
+export async function loadLmdb(): Promise<typeof import('lmdb')> {
   try {
     return await import('lmdb')
   } catch (cause) {
@@ -88,14 +88,14 @@ async function loadLmdb(): Promise<typeof import('lmdb')> {
   }
 }
 
-function need<T>(database: T | undefined, path: string): T {
+export function need<T>(database: T | undefined, path: string): T {
   if (database === undefined)
     throw new OutpostError('journal_corrupt', `The file in ${path} is no journal of Outpost`)
   return database
 }
 
 /** LMDB syncs its file but not the folder that names it: without this a power loss could take a new journal away. */
-async function syncFolders(path: string, made: string | undefined): Promise<void> {
+export async function syncFolders(path: string, made: string | undefined): Promise<void> {
   const top = made === undefined ? resolve(path) : dirname(resolve(made))
   for (let folder = resolve(path); ; folder = dirname(folder)) {
     const handle = await openFile(folder)
@@ -113,7 +113,7 @@ async function refuseNonFolder(path: string): Promise<void> {
 
 const permissionCodes: ReadonlySet<unknown> = new Set([1, 2, 13, 20, 30])
 
-function openError(path: string, cause: unknown): OutpostError {
+export function openError(path: string, cause: unknown): OutpostError {
   if (isOutpostError(cause)) return cause
   const code = (cause as { readonly code?: unknown }).code
   if (permissionCodes.has(code)) return unusableFolder(path, cause)

@@ -22,6 +22,8 @@ export interface JournalKeys {
   /** In the order that the scripts expect. */
   readonly all: readonly string[]
   readonly records: string
+  /** Beginning of the keys of answers. */
+  readonly answer: string
   /** Published to after every change. */
   readonly news: string
 }
@@ -31,6 +33,7 @@ export function keysOf(site: string): JournalKeys {
   return {
     all: names.map((name) => `${prefix}:${name}`),
     records: `${prefix}:records`,
+    answer: `${prefix}:answer:`,
     news: `${prefix}:news`,
   }
 }

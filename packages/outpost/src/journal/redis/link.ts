@@ -1,9 +1,11 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { OutpostError } from '../../errors/outpost-error.ts'
+import { keysOf } from './keys.ts'
 import type { Script } from './lua.ts'
 import { redisError, unavailable } from './redis-error.ts'
-import type { Reply } from './replies.ts'
+import { listOf, type Reply } from './replies.ts'
 import { RedisSession, type SessionOptions } from './session.ts'
+import type { Outage, StoreLink } from './store-link.ts'
 
 export interface RedisLinkOptions
   extends Pick<SessionOptions, 'place' | 'site' | 'connectTimeoutMs' | 'commandTimeoutMs' | 'onNews'> {
@@ -20,7 +22,7 @@ const retry = { firstMs: 50, capMs: 1_000 }
  * The connection to Redis, made again whenever it is lost. States: made → `start()` → up ⇄ down → `stop()` → stopped.
  * Invariant: nothing but the greeting uses a connection that was not greeted.
  */
-export class RedisLink {
+export class RedisLink implements StoreLink {
   readonly #options: RedisLinkOptions
   readonly #stopping = new AbortController()
   #session: RedisSession | undefined
@@ -41,12 +43,21 @@ export class RedisLink {
     }
   }
 
+  /** As {@link start}, of a server that may be away: it is tried again and again. */
+  startLater(reason: unknown): void {
+    this.#lost(reason instanceof Error ? reason : new Error(String(reason)))
+  }
+
   get isUp(): boolean {
     return this.#session !== undefined
   }
 
+  get isServerUp(): boolean {
+    return this.isUp
+  }
+
   /** Why there is no connection, and for how long; undefined while there is one. */
-  get outage(): { readonly reason: OutpostError; readonly forMs: number } | undefined {
+  get outage(): Outage | undefined {
     const down = this.#down
     return down && { reason: down.reason, forMs: this.#options.clock.monotonicMs() - down.sinceMs }
   }
@@ -58,6 +69,10 @@ export class RedisLink {
 
   async command(args: readonly string[]): Promise<Reply> {
     return await this.#need().command(args)
+  }
+
+  async entries(from: number, to: number): Promise<readonly Reply[]> {
+    return listOf(await this.command(['XRANGE', keysOf(this.#options.site).records, `${from}-0`, `${to}-0`]))
   }
 
   /** Resolves when there is a connection, at once when there is one, and when the link is stopped. */

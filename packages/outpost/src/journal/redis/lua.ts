@@ -7,7 +7,7 @@ export interface Script {
 }
 
 /** Shared by all: the keys by name, numbers without an exponent, and the first answer where the journal is another one. */
-const prelude = `
+export const prelude = `
 local META, RECORDS, IDS, KEYED, TOUCHED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local CHANGES, RUNS, FACTS, LEADER = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local PREFIX = string.sub(META, 1, -5)
@@ -18,7 +18,7 @@ local function meta(name) return tonumber(redis.call('HGET', META, name)) end
 local function tell() redis.call('PUBLISH', PREFIX .. 'news', '') end
 `
 
-const sameJournal = `
+export const sameJournal = `
 if redis.call('HGET', META, 'journal') ~= ARGV[1] then return {'lost'} end
 `
 
@@ -72,7 +72,7 @@ local function news(last, change, version)
   if change + 1 < tonumber(m[6]) or change > newestChange then isReloaded = 1
   elseif isWhole == 1 and change < newestChange then
     for _, e in ipairs(redis.call('XRANGE', CHANGES, entry(change + 1), '+', 'COUNT', 500)) do
-      changes[#changes + 1] = {numberOf(e[1]), e[2][2], e[2][4]}
+      changes[#changes + 1] = {numberOf(e[1]), e[2][2], e[2][4], e[2][6]}
       change = numberOf(e[1])
     end
     if change < newestChange then isWhole = 0 end
@@ -85,14 +85,16 @@ local function news(last, change, version)
 end
 `
 
-function script(flags: string, ...parts: readonly string[]): Script {
+/** A script of these parts. */
+export function script(flags: string, ...parts: readonly string[]): Script {
   const text = `#!lua${flags === '' ? '' : ` flags=${flags}`}\n${parts.join('\n')}`
   return { text, sha1: createHash('sha1').update(text).digest('hex') }
 }
 
 /**
  * First word on each connection. ARGV: new identity, run of the server, new epoch, known identity or empty, last seq
- * known and the id of its transaction. Opens an epoch where this server has none yet, or nobody is at work: a server
+ * known and the id of its transaction, `start` for a process that starts, keeper of the site's local copy or empty.
+ * A journal with a keeper takes no process without it; one that is at work without gets none. Opens an epoch where this server has none yet, or nobody is at work: a server
  * that was started again may have lost its tail, and no number may be given out twice under one epoch (N2).
  */
 export const attach = script(
@@ -109,12 +111,17 @@ if journal == false then
     'change', 0, 'folded', 0, 'kept', 1, 'term', 0, 'epochs', '[]', 'run', '')
 end
 if meta('format') ~= 1 then return {'format', redis.call('HGET', META, 'format')} end
+local keeper = redis.call('HGET', META, 'keeper') or ''
+if keeper ~= ARGV[8] then
+  if keeper ~= '' or redis.call('EXISTS', LEADER) == 1 then return {'keeper', keeper} end
+  redis.call('HSET', META, 'keeper', ARGV[8])
+end
 if known ~= '' and (journal ~= known or meta('last') < last) then return {'lost'} end
 if known ~= '' and last >= meta('first') then
   local found = redis.call('XRANGE', RECORDS, entry(last), entry(last))[1]
   if found == nil or found[2][6] ~= ARGV[6] then return {'lost'} end
 end
-if redis.call('HGET', META, 'run') ~= ARGV[2] or redis.call('EXISTS', LEADER) == 0 and known == '' then
+if redis.call('HGET', META, 'run') ~= ARGV[2] or redis.call('EXISTS', LEADER) == 0 and ARGV[7] == 'start' then
   beginEpoch(ARGV[3])
   redis.call('HSET', META, 'run', ARGV[2])
 end

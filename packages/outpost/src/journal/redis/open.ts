@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { type Clock, systemClock } from '../../clock/clock.ts'
 import { isPending } from '../../transaction/state.ts'
 import type { Epoch, Seq, TransactionRecord } from '../../transaction/transaction.ts'
+import { LocalStore } from '../fallback/local-store.ts'
 import type { Journal } from '../journal.ts'
 import { RedisJournal } from './redis-journal.ts'
 import type { Durability } from './server-check.ts'
@@ -25,6 +26,13 @@ export interface RedisJournalOptions extends RedisPlace {
   readonly patienceMs?: number
   /** How long a process that drains and says nothing keeps others from it. Default 5,000. */
   readonly leadMs?: number
+  /**
+   * Keeps a copy of the journal in this folder, which the processes of the site share on one machine, and goes on there
+   * while Redis is away, full or has lost something. Default: none.
+   */
+  readonly fallbackPath?: string
+  /** With a fallback: Redis away for so long for one process makes the site leave it. Default 500. */
+  readonly leaveAfterMs?: number
   /** Called while it opens with every record that is still pending, in order and in chunks. */
   readonly onRecovered?: (records: readonly TransactionRecord[]) => void
 }
@@ -46,6 +54,11 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Jo
   const { site, clock = systemClock, durability = 'full', random: makeEpoch = randomUUID } = options
   const author = `${randomUUID()} ${hostname()}/${process.pid}`
   let journal: RedisJournal | undefined
+  const { fallbackPath, leaveAfterMs = 500 } = options
+  const store =
+    fallbackPath === undefined
+      ? undefined
+      : await LocalStore.open({ path: fallbackPath, clock, author, makeEpoch })
   const view = new SharedView({
     place: options,
     site,
@@ -61,6 +74,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Jo
     onLost: (error) => journal?.fail(error),
     onUp: () => journal?.newsCame(),
     onNews: () => journal?.newsCame(),
+    ...(store && { fallback: { store, leaveAfterMs } }),
   })
   try {
     await view.open()
@@ -71,7 +85,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Jo
       reserveBytes = 0,
     } = options
     const limits = { maxBytes, reserveBytes, patienceMs, leadMs }
-    journal = new RedisJournal(view, { site, clock, author, makeEpoch, ...limits })
+    journal = new RedisJournal(view, { clock, author, makeEpoch, ...limits })
     await recover(journal, view, options.onRecovered)
     await journal.start()
     return journal

@@ -34,7 +34,6 @@ type DurableListener = (records: readonly TransactionRecord[]) => void
 type ChangeListener = (changes: readonly StatusChange[]) => void | Promise<void>
 
 export interface RedisJournalParts {
-  readonly site: string
   readonly clock: Clock
   readonly author: string
   readonly maxBytes: number
@@ -63,7 +62,7 @@ export class RedisJournal extends RedisReader implements Journal {
   #stopped: Promise<void> | undefined
 
   constructor(view: SharedView, parts: RedisJournalParts) {
-    super({ site: parts.site, view, nowMs: () => parts.clock.nowMs() })
+    super({ view, nowMs: () => parts.clock.nowMs() })
     this.#parts = parts
     const { clock, patienceMs, leadMs } = parts
     const isUpWithin = (ms: number) => view.link.isUpWithin(ms)
@@ -99,8 +98,9 @@ export class RedisJournal extends RedisReader implements Journal {
     return this.epochs.at(-1)!.epoch
   }
 
+  /** With a fallback, what Redis may lose is in the copy. */
   get durability(): 'full' | 'relaxed' {
-    return this.view.durability
+    return this.view.link.fallback === undefined ? this.view.durability : 'full'
   }
 
   append(draft: TransactionDraft, condition: AppendCondition = {}): Promise<TransactionRecord> {
@@ -304,7 +304,10 @@ export class RedisJournal extends RedisReader implements Journal {
         return lead.isLeading
       },
       get isConnected() {
-        return link.isUp
+        return link.isServerUp
+      },
+      get fallback() {
+        return link.fallback
       },
       onLead: (listener) => lead.onChange(listener),
       onStatus: (listener) => {

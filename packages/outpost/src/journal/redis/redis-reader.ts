@@ -14,10 +14,10 @@ import type {
   JournalStatistics,
   TransactionStatus,
 } from '../journal.ts'
-import { idempotencyDigest, keysOf } from './keys.ts'
+import { idempotencyDigest } from './keys.ts'
 import { findById, findKeyed } from './lua.ts'
 import { redisError } from './redis-error.ts'
-import { listOf, parseEntry } from './replies.ts'
+import { parseEntry } from './replies.ts'
 import type { SharedView } from './shared-view.ts'
 
 const defaultChunkBytes = 4 * 2 ** 20
@@ -27,7 +27,6 @@ const rangeLength = 200
 const rangesAtOnce = 50
 
 export interface ReaderParts {
-  readonly site: string
   readonly view: SharedView
   readonly nowMs: () => number
 }
@@ -37,12 +36,10 @@ export class RedisReader implements JournalReader {
   protected readonly view: SharedView
   protected isClosed = false
   readonly #parts: ReaderParts
-  readonly #recordsKey: string
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
     this.view = parts.view
-    this.#recordsKey = keysOf(parts.site).records
   }
 
   get epochs(): readonly EpochRange[] {
@@ -142,8 +139,7 @@ export class RedisReader implements JournalReader {
   /** Records with the digests of their Idempotency-Keys; what was dropped meanwhile is left out. */
   protected async entries(from: Seq, to: Seq) {
     try {
-      const reply = await this.view.link.command(['XRANGE', this.#recordsKey, `${from}-0`, `${to}-0`])
-      return listOf(reply).map((entry) => parseEntry(entry))
+      return (await this.view.link.entries(from, to)).map((entry) => parseEntry(entry))
     } catch (error) {
       throw redisError(error)
     }

@@ -28,6 +28,8 @@ export interface News {
     readonly number: number
     readonly changes: StatusChange[]
     readonly by: string
+    /** Of the change, there. */
+    readonly serial: string
   }[]
   readonly known:
     | { readonly epochs: readonly EpochRange[]; readonly facts: ReadonlyMap<string, string> }
@@ -62,8 +64,9 @@ export function parseNews(reply: Reply | undefined): News {
       return { seq: Number(seq), bufferedAtMs: Number(at), body: String(body) }
     }),
     changes: listOf(changes).map((change) => {
-      const [number, json, by] = listOf(change)
-      return { number: Number(number), changes: JSON.parse(String(json)) as StatusChange[], by: String(by) }
+      const [number, json, by, serial] = listOf(change)
+      const changes = JSON.parse(String(json)) as StatusChange[]
+      return { number: Number(number), changes, by: String(by), serial: String(serial) }
     }),
     known:
       typeof epochs === 'string'

@@ -1,15 +1,20 @@
 import type { Clock } from '../../clock/clock.ts'
 import { OutpostError } from '../../errors/outpost-error.ts'
 import type { Epoch, TransactionRecord } from '../../transaction/transaction.ts'
+import type { LocalStore } from '../fallback/local-store.ts'
+import { PairedGreeting } from '../fallback/paired-greeting.ts'
+import { PairedLink } from '../fallback/paired-link.ts'
 import type { StatusChange } from '../journal.ts'
 import type { StatusRuns } from '../status-runs.ts'
+import { refuseAttach } from './attach-refusal.ts'
 import { RedisLink } from './link.ts'
 import { attach, catchUp, load, type Script } from './lua.ts'
 import { type LoadedStatuses, Mirror } from './mirror.ts'
 import { redisError } from './redis-error.ts'
-import { listOf, type News, pairsOf, parseNews, type Reply } from './replies.ts'
+import { type News, pairsOf, parseNews, type Reply } from './replies.ts'
 import { type Durability, judgeServer, readServerFacts } from './server-check.ts'
 import type { RedisPlace, RedisSession } from './session.ts'
+import type { StoreLink } from './store-link.ts'
 
 export interface SharedViewOptions {
   readonly place: RedisPlace
@@ -30,6 +35,14 @@ export interface SharedViewOptions {
   readonly onLost: (error: OutpostError) => void
   readonly onUp: () => void
   readonly onNews: () => void
+  /** Where the journal is while Redis is away. */
+  readonly fallback?: Fallback
+}
+
+export interface Fallback {
+  readonly store: LocalStore
+  /** Redis away for so long for one process: the site leaves it. */
+  readonly leaveAfterMs: number
 }
 
 /** How long a question waits for Redis. */
@@ -42,7 +55,7 @@ const questionPatienceMs = 1_000
  * Invariant: {@link catchUp} resolves only after everything is folded that was in Redis when it was called (N23).
  */
 export class SharedView {
-  readonly link: RedisLink
+  readonly link: StoreLink
   readonly #options: SharedViewOptions
   #mirror: Mirror | undefined
   #identity = ''
@@ -56,7 +69,9 @@ export class SharedView {
 
   constructor(options: SharedViewOptions) {
     this.#options = options
-    this.link = new RedisLink({ ...options, greet: (session) => this.#greet(session) })
+    this.link = options.fallback
+      ? this.#pair(options.fallback)
+      : new RedisLink({ ...options, greet: (session) => this.#greet(session) })
   }
 
   /** Errors: `config_invalid`, `journal_unavailable`, `journal_corrupt`. */
@@ -196,6 +211,19 @@ export class SharedView {
     }
   }
 
+  #pair({ store, leaveAfterMs }: Fallback): PairedLink {
+    const options = this.#options
+    const greeting = new PairedGreeting({
+      ...options,
+      store,
+      onDurability: (durability) => {
+        this.#durability = durability
+      },
+    })
+    const redis = new RedisLink({ ...options, greet: (session) => greeting.greet(session) })
+    return new PairedLink({ ...options, redis, store, leaveAfterMs })
+  }
+
   /** Looks at the server of a new connection: whether it keeps its word, and whether it has what this process knows. */
   async #greet(session: RedisSession): Promise<void> {
     const facts = await readServerFacts((args) => session.command(args))
@@ -209,9 +237,11 @@ export class SharedView {
       this.#identity,
       String(known?.lastSeq ?? 0),
       known?.lastId ?? '',
+      known === undefined ? 'start' : '',
+      '',
     ])
     if (reply[0] === 'lost') throw this.#lost()
-    if (reply[0] === 'format') throw newer(listOf(reply)[1])
+    refuseAttach(reply)
     this.#identity = String(reply[1])
     this.#durability = durability
   }
@@ -227,14 +257,4 @@ export class SharedView {
     this.#options.onLost(error)
     return error
   }
-}
-
-function newer(format: Reply | undefined): OutpostError {
-  return new OutpostError(
-    'journal_corrupt',
-    `The journal has format ${String(format)}, this program knows 1`,
-    {
-      hint: 'Run the version of Outpost that wrote it, or a newer one.',
-    },
-  )
 }
