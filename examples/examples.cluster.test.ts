@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describeEachPostgres } from '@outpost/lab/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { run as checkBeforeAppend } from './check-before-append.ts'
+import { run as conflicts } from './conflicts.ts'
 import { run as events } from './events.ts'
 import { run as executeAndTrack } from './execute-and-track.ts'
 import { run as fastifyApp } from './fastify-app.ts'
@@ -82,6 +83,17 @@ describeEachPostgres('the examples', (pg) => {
 
   it('P3: on-applied', async () => {
     expect(await onApplied(place)).toEqual({ whileCut: 0, isInOrder: true })
+  })
+
+  it('N24: conflicts', async () => {
+    expect(await conflicts(place)).toEqual({
+      merged: { status: 'accepted', priority: 1 },
+      refusals: 1,
+      latest: { status: 'refused', priority: 3 },
+      logged: 'append_only',
+      own: { status: 'draft', priority: 7 },
+      recorded: ['compare_and_set', 'function', 'last_writer'],
+    })
   })
 
   it('E1: execute-and-track', async () => {

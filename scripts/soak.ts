@@ -66,6 +66,13 @@ const suites: readonly Suite[] = [
     rounds: 1,
   },
   {
+    name: 'conflicts',
+    path: 'packages/outpost/src/site/conflicts-simulation.pg.test.ts',
+    project: 'servers',
+    env: { OUTPOST_CASES: '300' },
+    rounds: 1,
+  },
+  {
     name: 'sync-order',
     path: 'packages/outpost/src/journal/sync-order',
     project: 'servers',

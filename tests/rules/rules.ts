@@ -1,4 +1,5 @@
 import { clientRules } from './client-rules.ts'
+import { conflictRules } from './conflict-rules.ts'
 import { drainingRules } from './draining-rules.ts'
 import { forgettingRules } from './forgetting-rules.ts'
 import { identityRules } from './identity-rules.ts'
@@ -6,7 +7,7 @@ import { readingRules } from './reading-rules.ts'
 import type { Rule } from './rule.ts'
 import { sendingRules } from './sending-rules.ts'
 
-/** Every rule of the protocol, N1 to N23, with what keeps it and the tests that fail without it. */
+/** Every rule of the protocol, N1 to N24, with what keeps it and the tests that fail without it. */
 export const rules: readonly Rule[] = [
   ...identityRules,
   ...sendingRules,
@@ -14,4 +15,5 @@ export const rules: readonly Rule[] = [
   ...forgettingRules,
   ...readingRules,
   ...clientRules,
+  ...conflictRules,
 ]

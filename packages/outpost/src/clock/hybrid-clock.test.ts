@@ -8,7 +8,7 @@ describe('a hybrid logical clock', () => {
     expect([clock.next(), clock.next()]).toEqual([String(1_000 * 65_536), String(1_000 * 65_536 + 1)])
   })
 
-  it('E25: rises whatever the wall clock does, and past every stamp that it was shown', () => {
+  it('N24, E25: rises whatever the wall clock does, and past every stamp that it was shown', () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('next' as const), nowMs: fc.integer({ min: 0, max: 2 ** 42 }) }),
       fc.record({ kind: fc.constant('observe' as const), stamp: fc.bigInt({ min: 0n, max: 2n ** 60n }) }),

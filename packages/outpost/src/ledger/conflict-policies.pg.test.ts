@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { describeEachPostgres, useServer } from '@outpost/lab/testing'
+import { describeEachPostgres, useServer, waitFor } from '@outpost/lab/testing'
+import { Client as pgClient } from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openTestMain, openTestSite, type TestMain, type TestSite } from '../applier/real-site.spec-suite.ts'
 import type { Operation, TextRow } from '../transaction/operation.ts'
@@ -82,7 +83,7 @@ describeEachPostgres('conflict policies on main', (pg) => {
     expect(await conflicts()).toEqual([])
   })
 
-  it('merge by column, and record an overwritten column, where column_merge is declared', async () => {
+  it('N24: merge by column, and record an overwritten column, where column_merge is declared', async () => {
     await declare('column_merge')
     const first = await write(observatory, update({ status: 'completed' }, { status: 'running' }))
     await write(institute, update({ seeing: '1.2' }, { seeing: '0.7' }))
@@ -109,7 +110,7 @@ describeEachPostgres('conflict policies on main', (pg) => {
     ])
   })
 
-  it('compare and set: what was seen must still be so; else the change is a dead letter with all three', async () => {
+  it('N24: compare and set: what was seen must still be so; else the change is a dead letter with all three', async () => {
     await declare('compare_and_set')
     await write(observatory, update({ status: 'completed' }, { status: 'running', seeing: '0.70' }))
     const refused = await write(
@@ -152,7 +153,22 @@ describeEachPostgres('conflict policies on main', (pg) => {
     })
   })
 
-  it('last writer: the later stamp stands for each column, whoever comes first, and a loser is told', async () => {
+  it('N24: compare and set: another change that is under way is waited for, and then seen', async () => {
+    await declare('compare_and_set')
+    const other = new pgClient(main.config)
+    await other.connect()
+    await other.query(`BEGIN; UPDATE unit SET status = 'paused' WHERE id = '${id}'`)
+    const seq = await observatory.append([update({ status: 'completed' }, { status: 'running' })])
+    await waitFor(async () => (await main.query('SELECT FROM pg_locks WHERE NOT granted')).length > 0, {
+      what: 'the call waiting for the row',
+    })
+    await other.query('COMMIT')
+    await other.end()
+    await observatory.until('rejected', seq)
+    expect(await row()).toMatchObject({ status: 'paused' })
+  })
+
+  it('N24: last writer: the later stamp stands for each column, whoever comes first, and a loser is told', async () => {
     await declare('last_writer')
     await write(observatory, update({ status: 'completed', seeing: '2' }), secondsAhead(-10))
     const lost = await write(institute, update({ status: 'failed', name: 'Late' }), secondsAhead(-20))
@@ -179,7 +195,7 @@ describeEachPostgres('conflict policies on main', (pg) => {
     expect(await row()).toBeUndefined()
   })
 
-  it('last writer: a clock that runs ahead wins no longer than it is ahead', async () => {
+  it('N24: last writer: a clock that runs ahead wins no longer than it is ahead', async () => {
     await declare('last_writer')
     await write(observatory, update({ status: 'completed' }), secondsAhead(3_600))
     const later = await write(institute, update({ status: 'failed' }), secondsAhead(1))
@@ -187,7 +203,7 @@ describeEachPostgres('conflict policies on main', (pg) => {
     expect(await row()).toMatchObject({ status: 'failed' })
   })
 
-  it('append only: main refuses updates and deletes, and takes rows', async () => {
+  it('N24: append only: main refuses updates and deletes, and takes rows', async () => {
     await declare('append_only')
     for (const operation of [update({ status: 'x' }), remove()]) {
       const refused = await write(observatory, operation, undefined, 'rejected')
@@ -197,7 +213,7 @@ describeEachPostgres('conflict policies on main', (pg) => {
     expect(await row()).toMatchObject({ status: 'running' })
   })
 
-  it('own function: what it returns is set, null keeps what main has, its error rejects', async () => {
+  it('N24: own function: what it returns is set, null keeps what main has, its error rejects', async () => {
     await main.query(`CREATE FUNCTION keep_best(t text, key jsonb, base jsonb, mine jsonb, theirs jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
       BEGIN
         IF mine->>'status' = 'broken' THEN RAISE EXCEPTION 'cannot decide on %', t USING ERRCODE = 'XX001'; END IF;
@@ -229,7 +245,7 @@ describeEachPostgres('conflict policies on main', (pg) => {
     expect(await row()).toMatchObject({ status: 'after' })
   })
 
-  it('a resent change gets its first answer, and nothing is recorded twice', async () => {
+  it('N24: a resent change gets its first answer, and nothing is recorded twice', async () => {
     await declare('last_writer')
     await write(observatory, update({ status: 'completed' }), secondsAhead(-10))
     const lost = await write(institute, update({ status: 'failed' }), secondsAhead(-20))

@@ -106,7 +106,7 @@ describeEachPostgres('the role of a site', (version) => {
     ).toEqual([{ is_there: true }])
   })
 
-  it('reads of a conflict where it had a part in it, and no stamp of a row', async () => {
+  it('N24: reads of a conflict where it had a part in it, and no stamp of a row', async () => {
     await setConflictPolicy(main.client, 'public.unit', 'compare_and_set')
     const roles = [observatory, institute]
     const change = async (site: string, role: string, id: string, seen: string, state: string) => {

@@ -106,14 +106,14 @@ describeEachPostgres('two sites that change the same observation during a partit
       })
   }
 
-  it('column merge: both columns stand, the same everywhere', async () => {
+  it('N24: column merge: both columns stand, the same everywhere', async () => {
     await declared(undefined)
     await partition({ status: 'completed' }, { notes: 'clouds' })
     await untilEqual()
     expect(await onMain()).toEqual({ status: 'completed', seeing: 0.7, notes: 'clouds' })
   })
 
-  it('compare and set: the second is a dead letter that shows base, mine and theirs', async () => {
+  it('N24: compare and set: the second is a dead letter that shows base, mine and theirs', async () => {
     await declared('compare_and_set')
     const seen = { status: 'running' }
     const [first, second] = await partition({ status: 'completed' }, { status: 'aborted' }, seen)
@@ -129,7 +129,7 @@ describeEachPostgres('two sites that change the same observation during a partit
     expect(await onMain()).toMatchObject({ status: 'aborted' })
   })
 
-  it('last writer: the later one stands wherever it comes from, in the order of the clocks and not of the arrival', async () => {
+  it('N24: last writer: the later one stands wherever it comes from, in the order of the clocks and not of the arrival', async () => {
     await declared('last_writer')
     // The institute writes second by its hand, and arrives second, but its clock is an hour behind.
     aheadMs[1] = -3_600_000
@@ -153,7 +153,7 @@ describeEachPostgres('two sites that change the same observation during a partit
     await untilEqual()
   })
 
-  it('E25: a stamp never goes back over a restart, though the wall clock does and everything is confirmed', async () => {
+  it('N24, E25: a stamp never goes back over a restart, though the wall clock does and everything is confirmed', async () => {
     await declared('last_writer')
     const stampOf = async (receipt: Receipt) =>
       BigInt((await sites[0]!.transactionById(receipt.transactionId))!.record.stamp!)
@@ -168,7 +168,7 @@ describeEachPostgres('two sites that change the same observation during a partit
     expect(await stampOf(await change(sites[0]!, { status: 'aborted' }))).toBeGreaterThan(stamp)
   })
 
-  it('P12: both users see what happened, at their own site, while main is away too', async () => {
+  it('N24, P12: both users see what happened, at their own site, while main is away too', async () => {
     await declared('last_writer')
     aheadMs[1] = -3_600_000
     const [first, second] = await partition(
@@ -223,7 +223,7 @@ describeEachPostgres('two sites that change the same observation during a partit
     })
   })
 
-  it('append only: a change is refused before it is recorded', async () => {
+  it('N24: append only: a change is refused before it is recorded', async () => {
     await declared('append_only')
     await expect(change(sites[0]!, { status: 'completed' })).rejects.toMatchObject({ code: 'append_only' })
     const write = sites[1]!.transaction()
@@ -231,7 +231,7 @@ describeEachPostgres('two sites that change the same observation during a partit
     await (await sites[1]!.append(write)).replicated()
   })
 
-  it('own function: what it makes of both stands everywhere', async () => {
+  it('N24: own function: what it makes of both stands everywhere', async () => {
     await declared({ function: 'public.worst_seeing' })
     const [, second] = await partition({ seeing: 1.4 }, { seeing: 1.1, notes: 'clouds' }, { seeing: 0.7 })
     await untilEqual()

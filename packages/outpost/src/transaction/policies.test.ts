@@ -33,7 +33,7 @@ describe('a change of a table with a conflict policy', () => {
     )
   })
 
-  it('is refused at the edge where the table takes new rows only, also by the name of a partition', () => {
+  it('N24: is refused at the edge where the table takes new rows only, also by the name of a partition', () => {
     const tx = begin('append_only')
     tx.insert('reading', { id: 1, value: 'a' })
     for (const name of ['reading', 'reading_1']) {

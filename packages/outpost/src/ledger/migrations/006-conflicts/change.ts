@@ -103,6 +103,17 @@ LANGUAGE sql IMMUTABLE AS $$
     AND ((p_stamps->c->>0)::bigint > p_clock OR (p_stamps->c->>0)::bigint = p_clock AND (p_stamps->c->>1) COLLATE "C" > p_site COLLATE "C")
 $$;
 
+CREATE FUNCTION outpost.lost_to(p_result jsonb, p_mine jsonb, p_theirs jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE AS $$
+  -- Columns of a change that a policy's function did not take over; * for a delete that it refused.
+  SELECT CASE
+    WHEN p_mine IS NOT NULL THEN ARRAY(
+      SELECT c FROM jsonb_object_keys(p_mine) c
+      WHERE p_mine->c IS DISTINCT FROM p_theirs->c AND coalesce(p_result->c, p_theirs->c) IS DISTINCT FROM p_mine->c ORDER BY c)
+    WHEN p_result IS NULL THEN '{*}'
+    ELSE '{}' END
+$$;
+
 CREATE FUNCTION outpost.run_part(p_shape jsonb, p_values jsonb, p_columns text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 -- The update of a shape, of these columns only.
@@ -167,8 +178,10 @@ BEGIN
   IF v_theirs IS NULL THEN
     IF v_kind = 'last_writer' AND coalesce(v_known.is_deleted, false) THEN
       -- A delete is final, whatever the clocks say.
-      PERFORM outpost.note_conflict(p_site, (p_transaction->>1)::uuid, v_conflict || jsonb_build_object('columns', to_jsonb(v_columns)), false);
-      RETURN true;
+      IF NOT v_is_delete THEN
+        PERFORM outpost.note_conflict(p_site, (p_transaction->>1)::uuid, v_conflict || jsonb_build_object('columns', to_jsonb(v_columns)), false);
+      END IF;
+      RETURN NOT v_is_delete;
     END IF;
     PERFORM outpost.run_statement(p_text, p_shape, jsonb_build_array(p_values));
     RETURN false;
@@ -176,31 +189,27 @@ BEGIN
 
   IF v_kind = 'function' AND (v_base = '{}' OR v_moved <> '{}') THEN
     v_result := outpost.ask_policy(p_policy->>'function', v_table, v_key, nullif(v_base, '{}'), v_mine, v_theirs);
-    IF v_result IS NULL THEN
-      v_lost := CASE WHEN v_is_delete THEN ARRAY['*'] ELSE outpost.differing(v_mine, v_theirs) END;
-    ELSIF NOT v_is_delete THEN
-      v_lost := ARRAY(SELECT c FROM unnest(v_columns) c
-                      WHERE v_mine->c IS DISTINCT FROM v_theirs->c AND coalesce(v_result->c, v_theirs->c) IS DISTINCT FROM v_mine->c);
-      v_result := outpost.only(v_result, outpost.differing(v_result, v_theirs));
-      IF v_result ?| v_keys THEN
-        RAISE EXCEPTION 'the policy of % changes the key', v_table USING ERRCODE = 'OP008';
-      END IF;
-      IF v_result <> '{}' THEN
-        PERFORM outpost.set_row(v_table, v_key, v_result);
-        PERFORM outpost.stamp_row(p_site, (p_transaction->>1)::uuid, v_table, v_key, outpost.columns_of(v_result), v_clock, false);
-      END IF;
-    END IF;
-    IF v_result IS NOT NULL AND v_is_delete THEN
-      PERFORM outpost.run_statement(p_text, p_shape, jsonb_build_array(p_values));
-      PERFORM outpost.stamp_row(p_site, (p_transaction->>1)::uuid, v_table, v_key, ARRAY['*'], v_clock, true);
-      v_result := NULL;
+    v_lost := outpost.lost_to(v_result, v_mine, v_theirs);
+    v_result := outpost.only(v_result, outpost.differing(v_result, v_theirs));
+    IF v_result ?| v_keys THEN
+      RAISE EXCEPTION 'the policy of % changes the key', v_table USING ERRCODE = 'OP008';
     END IF;
     IF v_lost <> '{}' OR v_moved <> '{}' THEN
       PERFORM outpost.note_conflict(p_site, (p_transaction->>1)::uuid, v_conflict || jsonb_build_object(
-        'columns', to_jsonb(CASE WHEN v_moved <> '{}' THEN v_moved ELSE v_lost END), 'result', v_result, 'lost', to_jsonb(v_lost),
-        'winner', CASE WHEN v_lost = '{}' THEN 'mine' WHEN v_result IS NULL OR v_result = '{}' THEN 'theirs' ELSE 'merged' END
+        'columns', to_jsonb(CASE WHEN v_moved <> '{}' THEN v_moved ELSE v_lost END), 'lost', to_jsonb(v_lost),
+        'result', CASE WHEN NOT v_is_delete THEN v_result END,
+        'winner', CASE WHEN v_lost = '{}' THEN 'mine' WHEN v_is_delete OR coalesce(v_result, '{}') = '{}' THEN 'theirs' ELSE 'merged' END
       ), false);
     END IF;
+    IF v_result IS NULL OR v_result = '{}' AND NOT v_is_delete THEN
+      RETURN v_lost <> '{}';
+    ELSIF v_is_delete THEN
+      PERFORM outpost.run_statement(p_text, p_shape, jsonb_build_array(p_values));
+    ELSE
+      PERFORM outpost.set_row(v_table, v_key, v_result);
+    END IF;
+    PERFORM outpost.stamp_row(p_site, (p_transaction->>1)::uuid, v_table, v_key,
+                              CASE WHEN v_is_delete THEN ARRAY['*'] ELSE outpost.columns_of(v_result) END, v_clock, v_is_delete);
     RETURN v_lost <> '{}';
   END IF;
 
