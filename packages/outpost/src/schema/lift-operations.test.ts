@@ -42,6 +42,54 @@ describe('liftOperations', () => {
     expect(lifted).toEqual({ kind: 'lifted', operations: [] })
   })
 
+  it('lifts what the client saw with the columns that it saw', () => {
+    const seen: Operation = {
+      kind: 'update',
+      table,
+      key: { id: '1' },
+      set: { text: 'b' },
+      seen: { text: 'a', size: '5' },
+    }
+    const seenOf = (step: SchemaStep, operation: Operation = seen) => {
+      const lifted = liftOperations([operation], [step])
+      if (lifted.kind === 'refused') return lifted.reason
+      return lifted.operations.map((each) => ('seen' in each ? each.seen : undefined))
+    }
+    expect(seenOf({ kind: 'rename_column', table, column: 'size', to: 'extent' })).toEqual([
+      { text: 'a', extent: '5' },
+    ])
+    expect(seenOf({ kind: 'map_values', table, column: 'size', values: { 5: '50' } })).toEqual([
+      { text: 'a', size: '50' },
+    ])
+    expect(seenOf({ kind: 'drop_column', table, column: 'size' })).toEqual([{ text: 'a' }])
+    expect(seenOf({ kind: 'add_column', table, column: 'weight', value: '1' })).toEqual([
+      { text: 'a', size: '5' },
+    ])
+    expect(
+      seenOf({ kind: 'drop_column', table, column: 'text' }, { ...remove, seen: { text: 'a' } }),
+    ).toEqual([undefined])
+    const ofNull = { ...seen, seen: { size: null } }
+    expect(seenOf({ kind: 'fill_null', table, column: 'size', value: '0' }, ofNull)).toEqual([{ size: '0' }])
+    expect(seenOf(split)).toEqual([{ text: 'a' }])
+    expect(seenOf(split, { ...seen, set: { text: 'b', size: '6' } })).toEqual([
+      { text: 'a' },
+      { amount: '5' },
+    ])
+    expect(seenOf(split, { ...remove, seen: { size: '5', text: 'a' } })).toEqual([
+      { amount: '5' },
+      { text: 'a' },
+    ])
+    const { to, ...rest } = split as Extract<SchemaStep, { kind: 'split_table' }>
+    const away: Operation = {
+      kind: 'update',
+      table: to,
+      key: { note_id: '1' },
+      set: { amount: '6' },
+      seen: { amount: '5' },
+    }
+    expect(seenOf({ ...rest, kind: 'merge_table', from: to }, away)).toEqual([{ size: '5' }])
+  })
+
   it('refuses only what gives the refused column a value', () => {
     const refuse: SchemaStep = { kind: 'refuse', table, column: 'size', reason: 'no more' }
     expect(liftOperations([remove], [refuse])).toMatchObject({ kind: 'lifted' })

@@ -74,22 +74,43 @@ function onRows(operation: Operation, change: (row: TextRow) => TextRow): Operat
     case 'insert':
       return { ...operation, row: change(operation.row) }
     case 'update':
-      return { ...operation, key: change(operation.key), set: change(operation.set) }
+      return {
+        ...operation,
+        key: change(operation.key),
+        set: change(operation.set),
+        ...seenIn(operation, change),
+      }
     case 'delete':
-      return { ...operation, key: change(operation.key) }
+      return { ...operation, key: change(operation.key), ...seenIn(operation, change) }
   }
 }
 
-/** What is written, without the key. */
+/** What is written and what was seen, without the key. */
 function onChange(operation: Operation, change: (row: TextRow, isNew: boolean) => TextRow): Operation {
   switch (operation.kind) {
     case 'insert':
       return { ...operation, row: change(operation.row, true) }
     case 'update':
-      return { ...operation, set: change(operation.set, false) }
+      return withSeen({ ...operation, set: change(operation.set, false) }, (row) => change(row, false))
     case 'delete':
-      return operation
+      return withSeen(operation, (row) => change(row, false))
   }
+}
+
+type Change = Exclude<Operation, { readonly kind: 'insert' }>
+
+/** What the client saw, as far as the schema still has it; nothing where it has none of it. */
+function seenIn(
+  { seen }: { readonly seen?: TextRow },
+  change: (row: TextRow) => TextRow,
+): { readonly seen?: TextRow } {
+  const lifted = seen === undefined ? {} : change(seen)
+  return Object.keys(lifted).length === 0 ? {} : { seen: lifted }
+}
+
+function withSeen<Kind extends Change>(operation: Kind, change: (row: TextRow) => TextRow): Kind {
+  const { seen, ...rest } = operation
+  return { ...rest, ...seenIn({ ...(seen && { seen }) }, change) } as Kind
 }
 
 /** An update that sets nothing any more is none. */
@@ -130,6 +151,7 @@ type MergeStep = Extract<SchemaStep, { readonly kind: 'merge_table' }>
 function split(operation: Operation, { table, to, columns, key }: SplitStep): readonly Operation[] {
   const moved = Object.keys(columns)
   const keys = Object.keys(key)
+  const seenThere = (row: TextRow) => renamed(only(row, moved), columns)
   switch (operation.kind) {
     case 'insert': {
       const { row } = operation
@@ -143,13 +165,22 @@ function split(operation: Operation, { table, to, columns, key }: SplitStep): re
       const set = without(operation.set, moved)
       const other = { ...renamed(only(set, keys), key), ...renamed(only(operation.set, moved), columns) }
       return [
-        ...unlessEmpty({ ...operation, set }),
-        ...unlessEmpty({ kind: 'update', table: to, key: renamed(operation.key, key), set: other }),
+        ...unlessEmpty(withSeen({ ...operation, set }, (row) => without(row, moved))),
+        ...unlessEmpty({
+          kind: 'update',
+          table: to,
+          key: renamed(operation.key, key),
+          set: other,
+          ...seenIn(operation, seenThere),
+        }),
       ]
     }
     case 'delete':
       // The new table's row refers to this one, as a rule.
-      return [{ kind: 'delete', table: to, key: renamed(operation.key, key) }, operation]
+      return [
+        { kind: 'delete', table: to, key: renamed(operation.key, key), ...seenIn(operation, seenThere) },
+        withSeen(operation, (row) => without(row, moved)),
+      ]
   }
 }
 
@@ -159,6 +190,7 @@ function merge(operation: Operation, { table, from, columns, key }: MergeStep): 
   const back = Object.fromEntries(Object.entries(columns).map(([home, away]) => [away, home]))
   const keyBack = Object.fromEntries(Object.entries(key).map(([home, away]) => [away, home]))
   const away = Object.keys(back)
+  const seenHere = (row: TextRow) => renamed(only(row, away), back)
   switch (operation.kind) {
     case 'insert': {
       const named = renamed(only(operation.row, Object.keys(keyBack)), keyBack)
@@ -166,11 +198,13 @@ function merge(operation: Operation, { table, from, columns, key }: MergeStep): 
     }
     case 'update': {
       const set = renamed(only(operation.set, away), back)
-      return unlessEmpty({ kind: 'update', table, key: renamed(operation.key, keyBack), set })
+      const key = renamed(operation.key, keyBack)
+      return unlessEmpty({ kind: 'update', table, key, set, ...seenIn(operation, seenHere) })
     }
     case 'delete': {
       const set = Object.fromEntries(Object.keys(columns).map((name) => [name, null]))
-      return unlessEmpty({ kind: 'update', table, key: renamed(operation.key, keyBack), set })
+      const key = renamed(operation.key, keyBack)
+      return unlessEmpty({ kind: 'update', table, key, set, ...seenIn(operation, seenHere) })
     }
   }
 }
