@@ -25,18 +25,20 @@ const witnessPerSecond = 50
 /**
  * Acknowledgement over HTTP at a fixed rate, open loop, of the requests of an observing night: authentication,
  * validation, Idempotency-Key, checks on the merged replica, sync of the journal, while the applier drains into main.
+ * Beside it what the sync alone costs on this machine.
  */
 export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<readonly Row[]> {
   const size = sizeFor(scale, sizes)
   return await withStage(scale, { isLinked: false }, async (stage) => {
     // Main stands for another machine: it gets what the site leaves of this one, and its new processes inherit that.
     setPriority(stage.cluster.primary.pid!, constants.priority.PRIORITY_LOW)
-    const empty = await startEmptyRoute(stage)
+    const empty = await startRoute(stage, 'empty-route')
+    const synced = await startRoute(stage, 'synced-route')
     const service = await startService(stage)
     await untilAnswering(service)
     const night = new NightRequests(stage)
     const bodies = new NightRequests(stage)
-    const toEmpty = () => ({ ...bodies.next(), path: '/', status: 200, onAnswer: () => undefined })
+    const toRoute = () => ({ ...bodies.next(), path: '/', status: 200, onAnswer: () => undefined })
     const measure = async (
       target: Target,
       perSecond: number,
@@ -55,22 +57,29 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
     const baseline: Measured[] = []
     const product: Measured[] = []
     const witness: (readonly number[])[] = []
+    const durable: Measured[] = []
     for (let round = 1; round <= size.rounds; round += 1) {
       onProgress(`round ${round}/${size.rounds}: ${size.perSecond} requests/s for ${size.seconds} s each`)
-      baseline.push(await measure(empty, size.perSecond, toEmpty))
+      baseline.push(await measure(empty, size.perSecond, toRoute))
+      durable.push(await measure(synced, size.perSecond, toRoute))
       const [measured, beside] = await Promise.all([
         measure(service, size.perSecond, () => night.next()),
-        openLoop({ ...size, perSecond: witnessPerSecond, target: empty, next: toEmpty }),
+        openLoop({ ...size, perSecond: witnessPerSecond, target: empty, next: toRoute }),
       ])
       product.push(measured)
       witness.push(beside)
-      onProgress(`empty route ${describe(baseline.at(-1)!)}; service ${describe(product.at(-1)!)}`)
+      onProgress(
+        `empty route ${describe(baseline.at(-1)!)}; one that syncs ${describe(durable.at(-1)!)}; service ${describe(product.at(-1)!)}`,
+      )
     }
     const easePerSecond = size.perSecond * easeShare
     onProgress(`${easePerSecond} requests/s for ${size.seconds} s each`)
-    const emptyAtEase = await measure(empty, easePerSecond, toEmpty)
+    const emptyAtEase = await measure(empty, easePerSecond, toRoute)
+    const syncedAtEase = await measure(synced, easePerSecond, toRoute)
     const atEase = await measure(service, easePerSecond, () => night.next())
-    onProgress(`empty route ${describe(emptyAtEase)}; service ${describe(atEase)}`)
+    onProgress(
+      `empty route ${describe(emptyAtEase)}; one that syncs ${describe(syncedAtEase)}; service ${describe(atEase)}`,
+    )
     const at = (share: number, rounds: readonly Measured[]) =>
       median(rounds.map(({ latencies }) => percentile(latencies, share)))
     const ackRow = (
@@ -93,6 +102,25 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
       ackRow(easePerSecond, 0.5, [atEase], [emptyAtEase], shown),
       ackRow(easePerSecond, 0.99, [atEase], [emptyAtEase], shown),
     ]
+    const floorRow = (
+      perSecond: number,
+      share: number,
+      own: readonly Measured[],
+      plain: readonly Measured[],
+    ) =>
+      rowOf({
+        measure: `a route that only appends the body and syncs, ${perSecond} requests/s, p${share * 100} (ms)`,
+        baseline: 'an empty fastify route',
+        value: at(share, own),
+        baselineValue: at(share, plain),
+        goal: shown,
+      })
+    const floor = [
+      floorRow(size.perSecond, 0.5, durable, baseline),
+      floorRow(size.perSecond, 0.99, durable, baseline),
+      floorRow(easePerSecond, 0.5, [syncedAtEase], [emptyAtEase]),
+      floorRow(easePerSecond, 0.99, [syncedAtEase], [emptyAtEase]),
+    ]
     const processorTime = rowOf({
       measure: 'processor time of the service per acknowledged request (ms)',
       baseline: 'an empty fastify route',
@@ -109,7 +137,7 @@ export async function httpAck({ scale, onProgress }: BenchmarkOptions): Promise<
       baselineValue: p99(baseline.map(({ latencies }) => latencies)),
       goal: shown,
     })
-    return [...rows, processorTime, machine]
+    return [...rows, ...floor, processorTime, machine]
   })
 }
 
@@ -129,10 +157,10 @@ function describe({ latencies }: Measured): string {
   return `p50 ${p50} ms, p99 ${p99} ms`
 }
 
-async function startEmptyRoute(stage: Stage) {
-  const logPath = join(stage.folder, 'empty-route.log')
+async function startRoute(stage: Stage, name: 'empty-route' | 'synced-route') {
+  const logPath = join(stage.folder, `${name}.log`)
   const child = spawnNode({
-    program: 'benchmarks/empty-route.ts',
+    program: `benchmarks/${name}.ts`,
     env: process.env,
     cwd: stage.folder,
     logPath,
