@@ -36,6 +36,12 @@ export interface InquiryOptions {
   readonly current: ReadonlyMap<FinalRow, TextRow>
 }
 
+interface LeftKeys {
+  readonly texts: ReadonlySet<string>
+  /** Of some rows not all columns are known. */
+  readonly isPartial: boolean
+}
+
 type Judgement = () => Finding | undefined
 
 /** Rows of incoming references that are looked at: more say nothing else. */
@@ -52,6 +58,9 @@ export class Inquiry {
   /** Own rows by their key of before. */
   readonly #byOrigin = new Map<string, FinalRow>()
   readonly #byTable = new Map<TableName, FinalRow[]>()
+  /** Tables of which a row is touched that one read could be without showing it. */
+  readonly #untold = new Set<TableName>()
+  readonly #leftKeys = new Map<string, LeftKeys>()
   readonly #ownKeys = new Set<string>()
   readonly #ownFindings: Finding[] = []
 
@@ -78,6 +87,7 @@ export class Inquiry {
     this.#byTable.set(table.name, rows)
     const origin = row.origin && rowKey(table, row.origin)
     if (origin !== undefined) this.#byOrigin.set(origin, row)
+    if (row.origin !== undefined && !row.facts.isNamed) this.#untold.add(table.name)
   }
 
   #ask(row: FinalRow): void {
@@ -192,12 +202,7 @@ export class Inquiry {
     const own = this.#byTable.get(target.name) ?? []
     if (own.length > 0 && !(isComparable && this.#canTellOwn(target))) return
     const text = joinKey(keyValues(table, key.columns, this.#after(row)) ?? tuple)
-    const isMadeHere = own.some((other) => {
-      if (other.isDeleted) return false
-      const values = keyValues(target, key.referencedColumns, this.#after(other))
-      return values !== undefined && joinKey(values) === text
-    })
-    if (isMadeHere) return
+    if (this.#keysLeft(target, key.referencedColumns).texts.has(text)) return
     if (own.length === 0 && this.#options.isKnown(reference, tuple)) return
     const found = isExact
       ? this.looks.exact(target, key.referencedColumns, tuple)
@@ -248,12 +253,8 @@ export class Inquiry {
     const tuple = key.referencedColumns.map((name) => before[name] ?? null)
     if (tuple.includes(null)) return
     const text = joinKey(tuple)
-    const isReplaced = (this.#byTable.get(table.name) ?? []).some((other) => {
-      if (other.isDeleted) return false
-      const values = keyValues(table, key.referencedColumns, this.#after(other))
-      return values === undefined || joinKey(values) === text
-    })
-    if (isReplaced) return
+    const left = this.#keysLeft(table, key.referencedColumns)
+    if (left.isPartial || left.texts.has(text)) return
     const found = this.looks.exact(from, key.columns, tuple, { limit: maximumIncoming })
     this.#judgements.push(() => {
       const conflict = found()?.find((other) => {
@@ -281,10 +282,23 @@ export class Inquiry {
     return columns.map((name) => image[name] ?? null)
   }
 
+  /** The values of these columns in the rows that the transaction leaves, gathered once. */
+  #keysLeft(table: Table, columns: readonly string[]): LeftKeys {
+    const name = JSON.stringify([table.name, columns])
+    const known = this.#leftKeys.get(name)
+    if (known) return known
+    const left = (this.#byTable.get(table.name) ?? [])
+      .filter(({ isDeleted }) => !isDeleted)
+      .map((row) => keyValues(table, columns, this.#after(row)))
+    const texts = new Set(left.flatMap((values) => (values ? [joinKey(values)] : [])))
+    const found = { texts, isPartial: left.includes(undefined) }
+    this.#leftKeys.set(name, found)
+    return found
+  }
+
   /** Whether a row that was read can be told from those that the transaction touches. */
   #canTellOwn(table: Table): boolean {
-    const own = this.#byTable.get(table.name) ?? []
-    return own.every(({ origin, facts }) => origin === undefined || facts.isNamed)
+    return !this.#untold.has(table.name)
   }
 
   #ownRow(table: Table, key: TextRow): FinalRow | undefined {

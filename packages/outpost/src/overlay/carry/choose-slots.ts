@@ -15,8 +15,8 @@ export interface ChosenSlots {
   readonly choose: (slot: number) => Choice
 }
 
-/** Combinations of values of a key that are looked up one by one. */
-const maximumTuples = 1_000
+/** Combinations of values of a key that are looked up one by one however few rows there are. */
+const minimumTuples = 100
 
 type Matching = Extract<Pruning, { kind: 'matching' }>
 
@@ -176,7 +176,8 @@ class MatchingSlots {
         (name) => conditions.find(({ column }) => column.column.name === name)?.values ?? [],
       )
       const count = lists.reduce((product, { length }) => product * length, 1)
-      if (count === 0 || count > maximumTuples) continue
+      // Beyond that it is less work to look at every row.
+      if (count === 0 || count > Math.max(minimumTuples, this.#table.count)) continue
       for (const values of combinations(lists))
         this.#index.finder.eachWithKey(this.#table, columns, values, add)
       return ''
