@@ -8,6 +8,7 @@ import { errorCodes } from '../packages/outpost/src/errors/codes.ts'
 import { refusals } from '../packages/outpost/src/overlay/refusals.ts'
 import { stateDiagram } from '../packages/outpost/src/transaction/state-diagram.ts'
 import { rules } from '../tests/rules/rules.ts'
+import { limitSections } from './limits.ts'
 
 const made = '<!-- Made from the code by `npm run docs`; edit the tables there. -->'
 
@@ -19,6 +20,7 @@ export function referencePages(): ReadonlyMap<string, string> {
     ['reference/transaction-states.md', statesPage()],
     ['reference/configuration.md', configurationPage()],
     ['reference/rules.md', rulesPage()],
+    ['reference/limits.md', limitsPage()],
   ])
 }
 
@@ -92,6 +94,20 @@ function configurationPage(): string {
   return page('Configuration', [
     'The environment wins over `.env`, which wins over `outpost.yaml`. Everything is checked at start, and every problem is reported at once.',
     table(['variable', 'meaning', 'value', 'default'], rows),
+  ])
+}
+
+function limitsPage(): string {
+  const sections = limitSections.flatMap(({ title, limits }) => [
+    `## ${title}`,
+    table(
+      ['what', 'at most', 'set by', 'what happens there'],
+      limits.map(({ what, most, setBy, atLimit }) => [what, most, setBy, atLimit]),
+    ),
+  ])
+  return page('Limits', [
+    'Nothing grows without a bound, and nothing is cut off in silence: each limit with its default, what sets it, and what happens there. The codes stand in [errors](errors.md), the settings in [configuration](configuration.md).',
+    ...sections,
   ])
 }
 

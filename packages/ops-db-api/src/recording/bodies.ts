@@ -15,7 +15,7 @@ const ownId = Type.Optional(
 )
 
 /** Most files of one bulk call. */
-const maxFiles = 10_000
+export const maxFiles = 10_000
 /** Every file of a bulk call with every member, and the lists around them. */
 export const maxBulkValues = maxFiles * 10 + 100
 /** Most files of one package: finalizing it is one transaction with an operation for each. */

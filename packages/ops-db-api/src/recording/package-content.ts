@@ -6,7 +6,7 @@ import { maxPackageFiles } from './bodies.ts'
 import type { Checks } from './checks.ts'
 
 /** 50 GB, the most that one tar may hold. */
-const maxPackageBytes = 50_000_000_000
+export const maxPackageBytes = 50_000_000_000
 
 /** What a package will hold: the files put into it, or, when none was, the loose files of its unit and module. */
 export interface PackageContent {

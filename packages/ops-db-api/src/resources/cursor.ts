@@ -22,7 +22,7 @@ export type GivenCursor =
   | { readonly kind: 'row'; readonly id: string; readonly digest: string }
 
 /** Well below what servers and proxies take as a URL. */
-const maxCursorLength = 1_024
+export const maxCursorLength = 1_024
 
 /** An opaque text that goes on after this row; it is good for the same resource and sort only. */
 export function writeCursor(resource: Resource, sort: Sort, { value, id }: Cursor): string {

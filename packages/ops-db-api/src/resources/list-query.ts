@@ -26,9 +26,9 @@ export interface ListQuery {
   readonly withCount: boolean
 }
 
-const defaultLimit = 50
-const maxLimit = 500
-const maxInValues = 100
+export const defaultLimit = 50
+export const maxLimit = 500
+export const maxInValues = 100
 const comparisons: readonly Comparison[] = ['gte', 'lte', 'gt', 'lt', 'in']
 const reserved = new Set(['sort', 'limit', 'cursor', 'count'])
 

@@ -32,8 +32,8 @@ export interface ServerOptions {
 
 /** Largest body: 10,000 files with every member at full length do not fit, a night's worth of usual ones does. */
 export const bodyLimitBytes = 8 * 1024 * 1024
-const requestTimeoutMs = 30_000
-const maxPathParameterLength = 200
+export const requestTimeoutMs = 30_000
+export const maxPathParameterLength = 200
 
 /** The service over an open site, not listening: `inject()` it, or `listen()`. */
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {

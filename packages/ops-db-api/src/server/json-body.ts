@@ -13,7 +13,7 @@ declare module 'fastify' {
 
 /** Most members and items of a body: more would keep all other requests waiting for longer than 100 ms. */
 export const usualBodyValues = 20_000
-const maxBodyDepth = 32
+export const maxBodyDepth = 32
 
 /**
  * Takes bodies of JSON in UTF-8 and no others: what would be read as something else than what was sent is refused.

@@ -5,7 +5,7 @@ import { type Cluster, Link } from '@outpost/lab'
 import { type PostgresUnderTest, startTestCluster } from '@outpost/lab/testing'
 import type { FastifyInstance } from 'fastify'
 import { migrate, outpostMigrations } from 'outpost/migrate'
-import { openSite, type Site, type SiteDatabase } from 'outpost/site'
+import { openSite, type Site, type SiteDatabase, type SiteOptions } from 'outpost/site'
 import { createToken } from '../auth/create-token.ts'
 import type { Scope } from '../auth/scope.ts'
 import { TokenStore } from '../auth/token-store.ts'
@@ -64,9 +64,12 @@ export class TwoSites {
   }
 
   /** A busy machine is no reason for a check to give up in a test that is about what it finds: it gets 5 s. */
-  async openObservatory(checkBudgetMs = 5_000): Promise<TestSite> {
+  async openObservatory(
+    checkBudgetMs = 5_000,
+    limits: Pick<SiteOptions, 'journalMaxBytes'> = {},
+  ): Promise<TestSite> {
     const { upstream, standby } = this.cluster
-    this.#observatory = await this.#open('observatory', 'secondary', upstream, standby, checkBudgetMs)
+    this.#observatory = await this.#open('observatory', 'secondary', upstream, standby, checkBudgetMs, limits)
     return this.#observatory
   }
 
@@ -128,9 +131,11 @@ export class TwoSites {
     main: { readonly host: string; readonly port: number },
     local: { readonly host: string; readonly port: number } | undefined,
     checkBudgetMs: number,
+    limits: Pick<SiteOptions, 'journalMaxBytes'> = {},
   ): Promise<TestSite> {
     const journalPath = join(this.#folder, name)
     const site = await openSite({
+      ...limits,
       name,
       type,
       journalPath,

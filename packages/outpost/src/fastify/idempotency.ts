@@ -14,7 +14,7 @@ export interface IdempotentRequest {
   readonly body: unknown
 }
 
-const maxKeyLength = 255
+export const maxKeyLength = 255
 const visibleAscii = /^[\x21-\x7e]+$/
 
 /**

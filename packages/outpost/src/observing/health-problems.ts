@@ -1,15 +1,15 @@
 import { type HealthFacts, isInContact, type Problem, type UnknownStandby } from './health.ts'
 
-const maxLagSeconds = 300
+export const maxLagSeconds = 300
 /** A replica gets the row of a new lineage within a moment. */
 const maxBehindMs = 2_000
 /** Of a full journal: time to act is left. */
-const fillingShare = 0.8
+export const fillingShare = 0.8
 /** Of the journal's disk: days of observing for what is written there, hours for what else fills it. */
 const littleDiskBytes = 64 * 2 ** 20
 const shownSeqs = 5
 const hourMs = 3_600_000
-const maxUnconfirmedMs = 24 * hourMs
+export const maxUnconfirmedMs = 24 * hourMs
 
 /** What is wrong with a site, each with what to do; empty when it is healthy. Pure. */
 export function findProblems(facts: HealthFacts): Problem[] {

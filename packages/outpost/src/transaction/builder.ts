@@ -50,8 +50,8 @@ export type BuiltTransaction = Pick<
   'id' | 'operations' | 'digest' | 'writes' | 'references' | 'catalogVersion' | 'schemaVersion' | 'flags'
 >
 
-const defaultMaximumOperations = 10_000
-const defaultMaximumBytes = 16 * 1024 * 1024
+export const defaultMaximumOperations = 10_000
+export const defaultMaximumBytes = 16 * 1024 * 1024
 
 /** One generator for each clock and randomness: ids rise among all builders that share them, not only within one. */
 const generators = new WeakMap<Clock, WeakMap<RandomSource, () => string>>()

@@ -2,9 +2,9 @@ import { statfsSync } from 'node:fs'
 import { OutpostError } from '../../errors/outpost-error.ts'
 
 /** Free bytes that appends leave alone, so that statuses, drops and a restart still find room on a full disk. */
-const keptFromAppends = 16 * 2 ** 20
+export const keptFromAppends = 16 * 2 ** 20
 /** Free bytes below which nothing is written at all. */
-const keptFromAll = 2 ** 20
+export const keptFromAll = 2 ** 20
 
 /** Bytes that this process may still write on the disk of a folder. */
 export function freeBytesOf(folder: string): number {

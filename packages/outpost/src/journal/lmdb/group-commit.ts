@@ -10,7 +10,7 @@ import { writeError } from './lmdb-error.ts'
 import type { RecordStore } from './record-store.ts'
 
 /** Bytes that may wait for the disk; beyond them an append is refused instead of filling memory. */
-const maxWaitingBytes = 256 * 2 ** 20
+export const maxWaitingBytes = 256 * 2 ** 20
 /** What a group of ordinary appends comes to: with less than this on the disk hardly anything can be recorded. */
 const ordinaryBytes = 64 * 2 ** 10
 

@@ -11,7 +11,7 @@ import { packKeys } from './touched-keys.ts'
 /** Drafts that one call stores at most, and their bytes. */
 const maxGroup = { drafts: 1_000, bytes: 8 * 2 ** 20 }
 /** What may wait for Redis; beyond it an append is refused instead of filling memory. */
-const maxWaiting = { drafts: 20_000, bytes: 256 * 2 ** 20 }
+export const maxWaiting = { drafts: 20_000, bytes: 256 * 2 ** 20 }
 /** How often those who wait are looked at for having waited too long. */
 const patrolMs = 250
 
