@@ -6,7 +6,7 @@ export {
   type ConfigurationSources,
   loadConfiguration,
 } from './configuration/configuration.ts'
-export { databaseOf } from './configuration/site-options.ts'
+export { databaseOf, siteOptionsOf } from './configuration/site-options.ts'
 export { opsDbMigrations } from './migrations/migrations.ts'
 export { type NightAnswers, type NightReference, type NightStep, planNight } from './night/plan-night.ts'
 export { type SqlClient, seedReferenceData } from './reference/seed-reference-data.ts'

@@ -38,10 +38,11 @@ export function addTxCommands(program: Command, context: CommandContext): void {
       examples([
         'outpost tx list --state rejected',
         'outpost tx list --journal /var/lib/outpost/journal --json',
+        'outpost tx list --journal redis --state buffered',
       ]),
     )
     .action(async (options: ListOptions) => {
-      const page = await openTransactionSource(options, context.env).list(options)
+      const page = await openTransactionSource(options, context).list(options)
       context.stdout(options.json ? `${JSON.stringify(page)}\n` : renderTransactions(page))
     })
   addSourceOptions(tx.command('show'))
@@ -57,7 +58,7 @@ export function addTxCommands(program: Command, context: CommandContext): void {
       ]),
     )
     .action(async (id: string, options: ShowOptions) => {
-      const source = openTransactionSource(options, context.env)
+      const source = openTransactionSource(options, context)
       const transaction = await source.show(id, { main: options.main ?? false })
       context.stdout(options.json ? `${JSON.stringify(transaction)}\n` : renderTransaction(transaction))
     })
@@ -83,6 +84,6 @@ export function addTxCommands(program: Command, context: CommandContext): void {
 function addSourceOptions(command: Command): Command {
   return addSiteOptions(command).option(
     '--journal <folder>',
-    'read this journal folder instead of asking a site; it may be in use',
+    'read this journal folder instead of asking a site, or for "redis" that of the settings here; it may be in use',
   )
 }

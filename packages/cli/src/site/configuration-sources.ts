@@ -6,7 +6,10 @@ import { parse } from 'yaml'
 import type { CommandContext } from '../command/context.ts'
 
 /** The settings that a command finds: its environment, then `.env`, then `outpost.yaml` in the working directory. */
-export async function configurationSources({ cwd, env }: CommandContext): Promise<ConfigurationSources> {
+export async function configurationSources({
+  cwd,
+  env,
+}: Pick<CommandContext, 'env' | 'cwd'>): Promise<ConfigurationSources> {
   const folder = cwd()
   const dotenv = await readIfPresent(join(folder, '.env'))
   const yaml = await readIfPresent(join(folder, 'outpost.yaml'))

@@ -26,7 +26,7 @@ describe('the journal as a source of transactions', () => {
   })
   afterEach(() => rmSync(path, { recursive: true, force: true }))
 
-  const source = () => openTransactionSource({ journal: path }, {})
+  const source = () => openTransactionSource({ journal: path }, { env: {}, cwd: () => path })
 
   it('P12: reads what was recorded, also while a site has the journal open', async () => {
     const journal = await openLmdbJournal({ path, clock: systemClock })

@@ -1,17 +1,25 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { type ConfigurationSources, loadConfiguration, siteOptionsOf } from '@outpost/ops-db-api/setup'
 import { isOutpostError, OutpostError, type TransactionState, transactionStates } from 'outpost'
 import { transactionDocument } from 'outpost/fastify'
 import type { JournalReader } from 'outpost/site'
 import type { TransactionDocument, TransactionPage } from '../output/transactions.ts'
 import type { TransactionFilter, TransactionSource } from './transaction-source.ts'
 
-/** A journal folder, read as it is at this moment and never written to; a site may have it open. */
-export class JournalSource implements TransactionSource {
-  readonly #path: string
+/** Where a journal is, and how it is opened to be asked. */
+export interface JournalPlace {
+  /** As messages name it. */
+  readonly name: string
+  open(): Promise<JournalReader>
+}
 
-  constructor(path: string) {
-    this.#path = path
+/** A journal, read as it is at this moment and never written to; a site may have it open. */
+export class JournalSource implements TransactionSource {
+  readonly #place: JournalPlace
+
+  constructor(place: JournalPlace) {
+    this.#place = place
   }
 
   list(filter: TransactionFilter): Promise<TransactionPage> {
@@ -25,7 +33,7 @@ export class JournalSource implements TransactionSource {
 
   show(id: string, { main } = { main: false }): Promise<TransactionDocument> {
     if (main)
-      throw new OutpostError('usage_invalid', 'A journal folder knows nothing of main.', {
+      throw new OutpostError('usage_invalid', 'A journal knows nothing of main.', {
         hint: 'Leave --journal out: --main asks the site, which asks main.',
       })
     return this.#read(async (journal) => {
@@ -33,7 +41,7 @@ export class JournalSource implements TransactionSource {
       if (!record) {
         throw new OutpostError(
           'transaction_unknown',
-          `The journal in ${this.#path} has no transaction ${id}.`,
+          `The journal in ${this.#place.name} has no transaction ${id}.`,
         )
       }
       return { ...describe(journal, record), operations: record.operations }
@@ -41,18 +49,47 @@ export class JournalSource implements TransactionSource {
   }
 
   async #read<Answer>(ask: (journal: JournalReader) => Promise<Answer>): Promise<Answer> {
-    // Loaded here, because only this needs LMDB.
-    const { readLmdbJournal } = await import('outpost/site')
-    // A site keeps the records in a folder of its own below JOURNAL_PATH.
-    const below = join(this.#path, 'lmdb')
-    const journal = await readLmdbJournal(existsSync(below) ? below : this.#path).catch((error: unknown) => {
-      throw noJournal(error)
-    })
+    const journal = await this.#place.open()
     try {
       return await ask(journal)
     } finally {
       await journal.stop()
     }
+  }
+}
+
+/** A journal folder of LMDB. */
+export function journalFolder(path: string): JournalPlace {
+  return {
+    name: path,
+    open: async () => {
+      // Loaded here, because only this needs LMDB.
+      const { readLmdbJournal } = await import('outpost/site')
+      // A site keeps the records in a folder of its own below JOURNAL_PATH.
+      const below = join(path, 'lmdb')
+      return await readLmdbJournal(existsSync(below) ? below : path).catch((error: unknown) => {
+        throw noJournal(error)
+      })
+    },
+  }
+}
+
+/** The journal in Redis of the site whose settings are found; with a fallback, its copy on this machine. */
+export function configuredRedis(sources: () => Promise<ConfigurationSources>): JournalPlace {
+  return {
+    name: 'Redis',
+    open: async () => {
+      const configuration = loadConfiguration(await sources())
+      const { name: site, redis, journalPath, journalFallback } = siteOptionsOf(configuration)
+      if (redis === undefined) {
+        throw new OutpostError('usage_invalid', 'This site keeps its journal in no Redis.', {
+          hint: 'Give --journal the folder that it has as JOURNAL_PATH.',
+        })
+      }
+      const { readRedisJournal } = await import('outpost/journal-redis')
+      const copy = journalFallback === 'lmdb' ? { fallbackPath: join(journalPath, 'fallback') } : {}
+      return await readRedisJournal({ ...redis, ...copy, site })
+    },
   }
 }
 

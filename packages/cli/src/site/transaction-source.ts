@@ -1,5 +1,7 @@
+import type { CommandContext } from '../command/context.ts'
 import type { TransactionDocument, TransactionPage } from '../output/transactions.ts'
-import { JournalSource } from './journal-source.ts'
+import { configurationSources } from './configuration-sources.ts'
+import { configuredRedis, JournalSource, journalFolder } from './journal-source.ts'
 import { callSite, type SiteAddress, siteAddress } from './site-client.ts'
 
 export interface TransactionSourceOptions {
@@ -23,10 +25,12 @@ export interface TransactionSource {
 
 export function openTransactionSource(
   options: TransactionSourceOptions,
-  env: Readonly<Record<string, string | undefined>>,
+  context: Pick<CommandContext, 'env' | 'cwd'>,
 ): TransactionSource {
-  if (options.journal !== undefined) return new JournalSource(options.journal)
-  return new SiteSource(siteAddress(options, env))
+  const { journal } = options
+  if (journal === 'redis') return new JournalSource(configuredRedis(() => configurationSources(context)))
+  if (journal !== undefined) return new JournalSource(journalFolder(journal))
+  return new SiteSource(siteAddress(options, context.env))
 }
 
 class SiteSource implements TransactionSource {

@@ -7,6 +7,7 @@ import { PairedLink } from '../fallback/paired-link.ts'
 import type { StatusChange } from '../journal.ts'
 import type { StatusRuns } from '../status-runs.ts'
 import { refuseAttach } from './attach-refusal.ts'
+import { keysOf } from './keys.ts'
 import { RedisLink } from './link.ts'
 import { attach, catchUp, load, type Script } from './lua.ts'
 import { type LoadedStatuses, Mirror } from './mirror.ts'
@@ -37,6 +38,8 @@ export interface SharedViewOptions {
   readonly onNews: () => void
   /** Where the journal is while Redis is away. */
   readonly fallback?: Fallback
+  /** For who writes nothing and leads nothing: what is read, Redis or another link. */
+  readonly readsOnly?: 'redis' | StoreLink
 }
 
 export interface Fallback {
@@ -69,9 +72,7 @@ export class SharedView {
 
   constructor(options: SharedViewOptions) {
     this.#options = options
-    this.link = options.fallback
-      ? this.#pair(options.fallback)
-      : new RedisLink({ ...options, greet: (session) => this.#greet(session) })
+    this.link = this.#makeLink()
   }
 
   /** Errors: `config_invalid`, `journal_unavailable`, `journal_corrupt`. */
@@ -209,6 +210,25 @@ export class SharedView {
       change: Number(folded),
       chunks: pairsOf(runs).map(([chunk, json]) => [Number(chunk), JSON.parse(json) as StatusRuns]),
     }
+  }
+
+  #makeLink(): StoreLink {
+    const options = this.#options
+    const { fallback, readsOnly } = options
+    if (fallback !== undefined) return this.#pair(fallback)
+    if (readsOnly === 'redis') return new RedisLink({ ...options, greet: (session) => this.#find(session) })
+    return readsOnly ?? new RedisLink({ ...options, greet: (session) => this.#greet(session) })
+  }
+
+  /** For who only looks: whatever server it is. */
+  async #find(session: RedisSession): Promise<void> {
+    const journal = await session.command(['HGET', keysOf(this.#options.site).all[0]!, 'journal'])
+    if (typeof journal !== 'string') {
+      throw new OutpostError('config_invalid', `Redis has no journal of site ${this.#options.site}`, {
+        hint: 'Look at SITE_NAME, REDIS_HOST, REDIS_PORT and REDIS_DB.',
+      })
+    }
+    this.#identity = journal
   }
 
   #pair({ store, leaveAfterMs }: Fallback): PairedLink {
