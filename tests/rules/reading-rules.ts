@@ -2,6 +2,7 @@ import type { Rule } from './rule.ts'
 
 const outpost = 'packages/outpost/src'
 const service = 'packages/ops-db-api/src'
+const schemaChange = `${outpost}/site/schema-change.pg.test.ts`
 const overlay = `${outpost}/overlay/rules.pg.test.ts`
 const site = `${outpost}/site/site-rules.pg.test.ts`
 const tokenReads = `${outpost}/site/token-reads.pg.test.ts`
@@ -23,8 +24,8 @@ export const readingRules: readonly Rule[] = [
       {
         ensures: 'a fixed snapshot sees what was pinned and nothing later',
         file: `${outpost}/overlay/create-overlay.ts`,
-        find: 'this.#view(options.coverage, pin?.version)',
-        replace: 'this.#view(options.coverage)',
+        find: 'this.#view(plan, options.coverage, pin?.version)',
+        replace: 'this.#view(plan, options.coverage)',
         test: { file: overlay, title: 'N16: a fixed snapshot keeps the version' },
       },
       {
@@ -153,6 +154,24 @@ export const readingRules: readonly Rule[] = [
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of the source.
         replace: 'merged.get(column.index) ?? `NULL::${column.column.type.nameWithModifier}`',
         test: { file: overlay, title: 'N19: a patch lands on the row of the same snapshot' },
+      },
+      {
+        ensures: 'the tables of that snapshot have the form for which the pending rows were folded',
+        file: `${outpost}/overlay/sql/merged-text.ts`,
+        find: 'history === undefined ? [] : [sameSchema(newestVersion(history))]',
+        replace: 'history === undefined ? [sameSchema(newestVersion([]))] : []',
+        test: { file: schemaChange, title: 'N19, P2, P3: a migration reverted' },
+      },
+      {
+        ensures: 'what was recorded before a migration is folded in its new form',
+        file: `${outpost}/overlay/create-overlay.ts`,
+        find: 'return liftedOrAsIs(record, this.#options.history?.() ?? history, history)',
+        replace: 'return liftedOrAsIs(record, undefined, this.#options.history?.() ?? history)',
+        test: {
+          file: schemaChange,
+          title: 'N6, N19, P2, P3, P6: the backlog is read and applied, once, in the new form: ',
+          filled: "'a column renamed'",
+        },
       },
     ],
   },

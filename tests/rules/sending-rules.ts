@@ -7,6 +7,7 @@ const contact = `${outpost}/applier/contact.pg.test.ts`
 const applier = `${outpost}/applier/applier.pg.test.ts`
 const identity = `${outpost}/applier/identity.pg.test.ts`
 const apply = `${outpost}/ledger/migrations/004-apply`
+const schemaChange = `${outpost}/site/schema-change.pg.test.ts`
 const hello = `${outpost}/ledger/migrations/002-hello.ts`
 
 /** N5-N8: what is sent to main, and who may send it. */
@@ -86,6 +87,28 @@ export const sendingRules: readonly Rule[] = [
         find: 'const redriven = await this.#reconciler.compare(session)',
         replace: 'const redriven = 0',
         test: { file: contact, title: 'N6: on reconnect everything retained is compared' },
+      },
+      {
+        ensures: 'what was made for another form of the tables is not committed',
+        file: `${outpost}/ledger/migrations/007-schema.ts`,
+        find: 'IF p_version IS NOT NULL AND p_version <> outpost.schema_version() THEN',
+        replace: 'IF false THEN',
+        test: {
+          file: schemaChange,
+          title: 'N6, P3: a migration that commits under a CALL leaves nothing in the old form: ',
+          filled: "'other values'",
+        },
+      },
+      {
+        ensures: 'what failed because it was made for another form of the tables is not rejected',
+        file: `${apply}/attempt.ts`,
+        find: 'IF p_schema <> outpost.schema_version() THEN',
+        replace: 'IF false THEN',
+        test: {
+          file: schemaChange,
+          title: 'N6, P3: a migration that commits under a CALL leaves nothing in the old form: ',
+          filled: "'another name'",
+        },
       },
       {
         ensures: 'the comparison finds exactly what is missing',

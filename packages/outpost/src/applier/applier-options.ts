@@ -3,12 +3,12 @@ import type { Journal, StatusChange } from '../journal/journal.ts'
 import type { PlanLimits } from '../ledger/batch-plan.ts'
 import type { TableRules } from '../ledger/table-rules.ts'
 import type { TableName } from '../postgres/catalog.ts'
-import type { SchemaHistory } from '../schema/schema-history.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import type { BackoffOptions } from './backoff.ts'
 import type { BatchSize } from './batch-size.ts'
 import type { CallsSetting } from './calls-under-way.ts'
 import type { OpenMainSession } from './main-session.ts'
+import type { SiteSchema } from './sent-schema.ts'
 import type { Decided } from './stand-ins.ts'
 
 /** Something that a person must know: it does not pass by itself, or it should not have happened. */
@@ -82,8 +82,8 @@ export interface ApplierOptions extends ApplierListeners {
   readonly random: () => number
   /** Which writes may change places; see `tableRules`. Asked anew for each batch, so that a newer catalog counts. */
   readonly rules: () => (table: TableName) => TableRules
-  /** The changes of main's schema that the site's table definitions know of; undefined where they tell of none. */
-  readonly schemaHistory?: () => SchemaHistory | undefined
+  /** What the site knows of main's schema; left out, everything is sent as it was recorded. */
+  readonly schema?: SiteSchema
   /** Attempts of a missing reference (N9). Default 3. */
   readonly retryAttempts?: number
   /** Between those attempts. Default 5,000. */

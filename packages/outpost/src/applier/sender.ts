@@ -55,7 +55,7 @@ export class Sender {
 
   constructor(options: ApplierOptions, moves: EpochMoves, parking: Parking) {
     const { journal, clock, rules, planLimits } = options
-    this.#schema = new SentSchema(() => options.schemaHistory?.())
+    this.#schema = new SentSchema(options.schema)
     this.#options = options
     this.#moves = moves
     this.#parking = parking

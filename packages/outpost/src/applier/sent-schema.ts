@@ -3,6 +3,14 @@ import { type LiftedRecord, liftRecord } from '../schema/lifter.ts'
 import { emptyHistory, type SchemaHistory, type SchemaVersion } from '../schema/schema-history.ts'
 import type { TransactionRecord } from '../transaction/transaction.ts'
 
+/** The changes of main's schema that a site knows of; undefined where its databases keep no account of them. */
+export interface SiteSchema {
+  /** Of the table definitions in use. */
+  readonly present: () => SchemaHistory | undefined
+  /** The longest seen: what transactions were recorded under. */
+  readonly known: () => SchemaHistory | undefined
+}
+
 /** The schema that a CALL was made for. */
 export interface SchemaRef {
   readonly version: SchemaVersion
@@ -19,11 +27,11 @@ export interface SchemaRef {
  * replaced by a server without the last migration.
  */
 export class SentSchema {
-  readonly #own: () => SchemaHistory | undefined
+  readonly #site: SiteSchema | undefined
   #told: SchemaHistory | undefined
 
-  constructor(own: () => SchemaHistory | undefined) {
-    this.#own = own
+  constructor(site: SiteSchema | undefined) {
+    this.#site = site
   }
 
   /** Main has another schema than the CALL was made for. */
@@ -41,14 +49,14 @@ export class SentSchema {
 
   /** Whether the site's table definitions are those of main. */
   get isOfCatalog(): boolean {
-    return (this.#told ?? this.#own())?.at(-1)?.id === this.#own()?.at(-1)?.id
+    return this.#target?.at(-1)?.id === this.#site?.present()?.at(-1)?.id
   }
 
   /** Error: `schema_unknown`, when nothing leads from the record's version to main's. */
   lift(record: TransactionRecord): LiftedRecord {
     const target = this.#target
     if (target === undefined) return record
-    const lifted = liftRecord(record, this.#own() ?? emptyHistory, target)
+    const lifted = liftRecord(record, this.#site?.known() ?? emptyHistory, target)
     if (lifted.kind === 'lifted') return lifted.record
     throw new OutpostError(
       'schema_unknown',
@@ -58,6 +66,6 @@ export class SentSchema {
   }
 
   get #target(): SchemaHistory | undefined {
-    return this.#told ?? this.#own()
+    return this.#told ?? this.#site?.present()
   }
 }

@@ -13,7 +13,7 @@ const pinned = {
   '4 apply': '1257540188d0a625f9eab5aaf83afce8dd5f4b9780d69d12ca39c9cda99f813f',
   '5 keys': 'eb64d60b9312cf0fef0eadd6b35dc30b2c742f4c98012e898d2061a1bc7498c3',
   '6 conflicts': '733840ed5d663647774d2f7517360cd88f54d8e84649f1185112f0b0067d5302',
-  '7 schema': '3cab83d7054936c4a5bcddae6edbd2a4ba5f7b4f0d023a233c7d27369bd2bbf5',
+  '7 schema': 'ca619bf6ce3dd7ffcb10e940cd5be516b84feec27f4c23928258855c0046c515',
 }
 
 describe('the migrations of Outpost', () => {

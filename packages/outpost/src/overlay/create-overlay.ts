@@ -3,6 +3,8 @@ import { OutpostError } from '../errors/outpost-error.ts'
 import type { Journal } from '../journal/journal.ts'
 import { ledgerEpochOf } from '../journal/ledger-epoch.ts'
 import type { Catalog, TableName } from '../postgres/catalog.ts'
+import { liftedOrAsIs } from '../schema/lifter.ts'
+import type { SchemaHistory } from '../schema/schema-history.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
@@ -33,6 +35,8 @@ import { StatementNames } from './statement-names.ts'
 
 export interface OverlayOptions {
   readonly catalog: () => Catalog
+  /** What versions of the schema were that pending transactions were recorded under; left out, as the catalog tells. */
+  readonly history?: () => SchemaHistory | undefined
   readonly journal: Pick<Journal, 'getMany' | 'status' | 'seqsIn' | 'epochs'> &
     Partial<Pick<Journal, 'catchUp'>>
   /** State of a transaction, where it is known better than by the journal. */
@@ -49,6 +53,8 @@ const defaultImageBytes = 32 * 1024 * 1024
 const maximumHeld = 1_000_000
 
 const none: ReadonlySet<Seq> = new Set()
+/** Transactions read at once for other definitions. */
+const pageSize = 1_000
 
 /** An empty overlay; the site folds the journal's pending transactions into it. */
 export function createOverlay(options: OverlayOptions): Overlay {
@@ -57,12 +63,14 @@ export function createOverlay(options: OverlayOptions): Overlay {
 
 class PendingOverlay implements Overlay {
   readonly #options: OverlayOptions
-  readonly #index: PendingIndex
+  #index: PendingIndex
+  /** The definitions that the index is of; those in use, but for the moment in which they change. */
+  #definitions: { catalog: () => Catalog }
   readonly #plans = new ReadPlans()
   readonly #floor: Floor
   readonly #pins: Pins
   readonly #names = new StatementNames()
-  readonly #removed: Removals
+  #removed: Removals
   /** Leaving without a ledger row of their own: no node could prove them. */
   readonly #dismissed = new Set<Seq>()
   #version: Seq = 0
@@ -71,7 +79,8 @@ class PendingOverlay implements Overlay {
 
   constructor(options: OverlayOptions) {
     this.#options = options
-    this.#index = new PendingIndex(options.catalog, options.imageBytes ?? defaultImageBytes)
+    this.#definitions = { catalog: options.catalog }
+    this.#index = this.#newIndex(this.#definitions)
     this.#removed = new Removals((table, column) => isReferenced(options.catalog(), table, column))
     this.#floor = new Floor((seq) => ledgerEpochOf(options.journal, seq))
     this.#pins = new Pins(options.clock, (seqs) => this.#remove(seqs))
@@ -86,11 +95,64 @@ class PendingOverlay implements Overlay {
   }
 
   fold(records: readonly TransactionRecord[]): void {
-    for (const record of records) {
+    for (const recorded of records) {
+      const record = this.#lifted(recorded)
       this.#index.add(record)
       this.#removed.add(record)
       this.#version = Math.max(this.#version, record.seq)
     }
+  }
+
+  #newIndex(definitions: { readonly catalog: () => Catalog }): PendingIndex {
+    return new PendingIndex(() => definitions.catalog(), this.#options.imageBytes ?? defaultImageBytes)
+  }
+
+  #lifted(record: TransactionRecord, { history } = this.#options.catalog()): TransactionRecord {
+    return liftedOrAsIs(record, this.#options.history?.() ?? history, history)
+  }
+
+  async changeDefinitions(next: Catalog, use: () => void): Promise<void> {
+    const before = this.#options.catalog()
+    if (before.history?.at(-1)?.id === next.history?.at(-1)?.id) return use()
+    const definitions = { catalog: () => next }
+    const index = this.#newIndex(definitions)
+    const removed = new Removals((table, column) => isReferenced(next, table, column))
+    const gone = new Set<Seq>()
+    for (let after = 0; ; ) {
+      const missing = this.#heldBeside(index, gone, after)
+      if (missing.length === 0 && after === 0) break
+      // What was put back meanwhile may be older: it ends with a look from the first one on.
+      after = missing.at(-1) ?? 0
+      const records = await this.#options.journal.getMany(missing)
+      for (const record of records.map((found) => this.#lifted(found, next))) {
+        index.add(record)
+        removed.add(record)
+      }
+      for (const seq of missing) if (!index.holds(seq)) gone.add(seq)
+    }
+    // From here on nothing waits: what is folded next is folded into the new one.
+    for (const seq of heldIn(index)) {
+      if (this.#index.holds(seq)) continue
+      index.remove(seq)
+      removed.remove(seq)
+    }
+    // A read under way goes on with the old one.
+    this.#definitions.catalog = () => before
+    this.#index = index
+    this.#removed = removed
+    this.#definitions = definitions
+    use()
+    definitions.catalog = this.#options.catalog
+  }
+
+  /** The next ones that are pending and not yet in the other index. */
+  #heldBeside(index: PendingIndex, gone: ReadonlySet<Seq>, after: Seq): readonly Seq[] {
+    const missing: Seq[] = []
+    for (const seq of heldIn(this.#index, after)) {
+      if (!index.holds(seq) && !gone.has(seq)) missing.push(seq)
+      if (missing.length === pageSize) break
+    }
+    return missing
   }
 
   takeOut(seqs: readonly Seq[], why: 'replicated' | 'dismissed' = 'replicated'): void {
@@ -139,15 +201,17 @@ class PendingOverlay implements Overlay {
     const found = this.#find(table, key)
     if (!found) return undefined
     const { pending, slot } = found
-    const own = this.#index.links(slot)
-    const links = this.#index.groupOf(slot).flatMap((member) => this.#index.links(member))
+    const index = this.#index
+    const catalog = this.#options.catalog()
+    const own = index.links(slot)
+    const links = index.groupOf(slot).flatMap((member) => index.links(member))
     const seqs = [...new Set(own.map((link) => link.seq))]
     const records = await this.#options.journal.getMany([...new Set(links.map((link) => link.seq))])
-    const bySeq = new Map(records.map((record) => [record.seq, record]))
+    const bySeq = new Map(records.map((record) => [record.seq, this.#lifted(record, catalog)]))
     const newest = bySeq.get(seqs.at(-1)!)
     const folded = foldRow(historyOf(links, bySeq), pending.shape, key, () => false)?.folded
     if (!folded || !newest) return undefined
-    const fullKey = rowKey(this.#index, pending, slot, historyOf(own, bySeq)) ?? key
+    const fullKey = rowKey(index, pending, slot, historyOf(own, bySeq)) ?? key
     const image = folded.kind === 'insert' ? folded.image : folded.kind === 'patch' ? folded.set : {}
     const state = this.#stateOf(newest.seq)
     return { table, key: fullKey, kind: folded.kind, image, seqs, transactionId: newest.id, state }
@@ -187,13 +251,13 @@ class PendingOverlay implements Overlay {
           this.#caughtUp(() => this.#readArrived(statement, options.coverage, findArrived)),
         )
       }
-      const view = this.#view(options.coverage, pin?.version)
+      const view = this.#view(plan, options.coverage, pin?.version)
       if (pin) return await runMergedRead(statement, view)
       return await runMergedRead(statement, view, {
         isPossible: this.#isOvertaken,
         again: () =>
           inOneSnapshot(node, () =>
-            this.#caughtUp(() => runMergedRead(statement, this.#view(options.coverage))),
+            this.#caughtUp(() => runMergedRead(statement, this.#view(plan, options.coverage))),
           ),
       })
     } finally {
@@ -210,7 +274,7 @@ class PendingOverlay implements Overlay {
     for (;;) {
       const returns = this.#returns
       const arrived = await findArrived(statement.node, this.#held)
-      const read = await runMergedRead(statement, { ...this.#view(coverage), arrived })
+      const read = await runMergedRead(statement, { ...this.#view(statement.plan, coverage), arrived })
       if (returns === this.#returns) return read
     }
   }
@@ -219,10 +283,12 @@ class PendingOverlay implements Overlay {
     return { range: this.#index.range, holds: (seq) => this.#index.holds(seq) }
   }
 
-  #view(coverage: Coverage, through?: Seq): ReadView {
+  /** Of the definitions that the statement was planned with: it is made anew where they have changed since. */
+  #view({ catalog }: ReadPlan, coverage: Coverage, through?: Seq): ReadView {
+    if (newestId(catalog) !== newestId(this.#options.catalog())) throw new SchemaMoved()
     return {
       index: this.#index,
-      readRecords: this.#readRecords,
+      readRecords: this.#readRecords(catalog),
       coverage,
       floorsNow: this.#floorsNow,
       epochs: this.#options.journal.epochs,
@@ -233,7 +299,12 @@ class PendingOverlay implements Overlay {
     }
   }
 
-  readonly #readRecords: ReadView['readRecords'] = (seqs) => this.#options.journal.getMany(seqs)
+  #readRecords(catalog: Catalog): ReadView['readRecords'] {
+    return async (seqs) => {
+      const records = await this.#options.journal.getMany(seqs)
+      return records.map((record) => this.#lifted(record, catalog))
+    }
+  }
 
   readonly #isOvertaken: Overtaking['isPossible'] = async (then, chosen) => {
     const through = this.#options.sentThrough?.() ?? Number.POSITIVE_INFINITY
@@ -277,6 +348,23 @@ class PendingOverlay implements Overlay {
   #stateOf(seq: Seq): TransactionState {
     return this.#options.statusOf?.(seq) ?? this.#options.journal.status(seq).state
   }
+}
+
+const newestId = ({ history }: Catalog): string | undefined => history?.at(-1)?.id
+
+/** The definitions have changed while a read was made; as a node that has another schema says it. */
+class SchemaMoved extends Error {
+  readonly code = 'OP020'
+
+  constructor() {
+    super('The schema has changed since the statement was made.')
+  }
+}
+
+function* heldIn(index: PendingIndex, after = 0): Generator<Seq> {
+  const { range } = index
+  if (range === undefined) return
+  for (let seq = Math.max(range.first, after + 1); seq <= range.last; seq++) if (index.holds(seq)) yield seq
 }
 
 const referencedByCatalog = new WeakMap<Catalog, ReadonlySet<string>>()

@@ -1,4 +1,4 @@
-import type { TableName } from '../postgres/catalog.ts'
+import type { Catalog, TableName } from '../postgres/catalog.ts'
 import type { TextRow } from '../transaction/operation.ts'
 import type { TransactionState } from '../transaction/state.ts'
 import type { Epoch, Seq, TransactionId, TransactionRecord } from '../transaction/transaction.ts'
@@ -94,6 +94,11 @@ export interface Overlay {
   takeOut(seqs: readonly Seq[], why?: 'replicated' | 'dismissed'): void
   /** Puts retained transactions back after main or the replica was replaced (N15); the floor falls below them. */
   putBack(records: readonly TransactionRecord[]): void
+  /**
+   * Folds what is pending anew in the form of other table definitions, beside the reads, and then calls `use`, which puts
+   * these in force: no read sees the one without the other.
+   */
+  changeDefinitions(next: Catalog, use: () => void): Promise<void>
   readonly version: Seq
   readonly floor: { readonly epoch: Epoch; readonly seq: Seq } | undefined
   pendingRows(table: TableName): number

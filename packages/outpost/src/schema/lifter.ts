@@ -1,4 +1,4 @@
-import type { TransactionRecord } from '../transaction/transaction.ts'
+import type { Decision, TransactionRecord } from '../transaction/transaction.ts'
 import { liftKeys } from './lift-keys.ts'
 import { liftOperations } from './lift-operations.ts'
 import {
@@ -8,6 +8,7 @@ import {
   type SchemaVersion,
   schemaPath,
 } from './schema-history.ts'
+import type { SchemaStep } from './schema-step.ts'
 
 /** A record as another version of the schema has it. Its id, seq and digest stay: it is the same transaction (N1). */
 export interface LiftedRecord extends TransactionRecord {
@@ -41,7 +42,21 @@ export function liftRecord(
   const { operations } = lifted
   if (operations === record.operations && writes === record.writes && references === record.references)
     return { kind: 'lifted', record }
-  return { kind: 'lifted', record: { ...record, operations, writes, references } }
+  const decision = record.decision && liftPlaces(record.decision, path.steps)
+  return {
+    kind: 'lifted',
+    record: { ...record, operations, writes, references, ...(decision && { decision }) },
+  }
+}
+
+/** The rows and keys that a decision names are named anew, too. */
+function liftPlaces(decision: Decision, steps: readonly SchemaStep[]): Decision {
+  const { places, followed } = decision
+  return {
+    ...decision,
+    ...(places && { places: places.map(({ seq, rows }) => ({ seq, rows: liftKeys(rows, steps) })) }),
+    ...(followed && { followed: liftKeys(followed, steps) }),
+  }
 }
 
 function knownPath(from: SchemaVersion, own: SchemaHistory, target: SchemaHistory): SchemaPath {
@@ -50,4 +65,15 @@ function knownPath(from: SchemaVersion, own: SchemaHistory, target: SchemaHistor
   const path = ofTarget.get(from) ?? schemaPath(from, own, target)
   paths.set(own, ofOwn.set(target, ofTarget.set(from, path)))
   return path
+}
+
+/** Pure: the record for showing it; as it was recorded where no path is known. */
+export function liftedOrAsIs(
+  record: TransactionRecord,
+  own: SchemaHistory | undefined,
+  target: SchemaHistory | undefined,
+): TransactionRecord {
+  if (own === undefined || target === undefined) return record
+  const lifted = liftRecord(record, own, target)
+  return lifted.kind === 'lifted' ? lifted.record : record
 }

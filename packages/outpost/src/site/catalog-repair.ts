@@ -1,10 +1,13 @@
+import type { PoolClient } from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { sqlstateOf } from '../postgres/sqlstate.ts'
+import { newestVersion } from '../schema/schema-history.ts'
 import type { CatalogSource } from './catalog-source.ts'
 import type { NodePool } from './node-pool.ts'
 
 /** Time between two refreshes that failed statements cause, so that a wrong statement costs the node next to nothing. */
 const pauseMs = 1_000
+const versionTimeoutMs = 1_000
 
 /**
  * Notices by a statement that failed that a table has another form than the site knows: after a migration a pending
@@ -29,18 +32,29 @@ export class CatalogRepair {
   /** True when the statement is worth another try, because the definitions are newer than those it was made with. */
   async isOutdated(error: unknown, version: string, node: NodePool): Promise<boolean> {
     if (!mayBeStale(error)) return false
-    if (this.version === version) await this.#refresh(node)
+    if (this.version === version) await this.#refresh(node, sqlstateOf(error) === 'OP020')
     return this.version !== version
   }
 
   /** Whoever comes while a refresh is under way shares it. */
-  #refresh(node: NodePool): Promise<void> {
-    const sinceMs = this.#clock.monotonicMs() - this.#refreshedAtMs
-    if (this.#refreshing === undefined && sinceMs < pauseMs) return Promise.resolve()
+  async #refresh(node: NodePool, isCertain: boolean): Promise<void> {
+    const isPausing = this.#clock.monotonicMs() - this.#refreshedAtMs < pauseMs
+    if (this.#refreshing === undefined && isPausing && !isCertain && !(await this.#hasMoved(node))) return
     this.#refreshing ??= this.#refreshOnce(node).finally(() => {
       this.#refreshing = undefined
     })
-    return this.#refreshing
+    await this.#refreshing
+  }
+
+  /** Migrations come in quick succession, and a look at the number is cheap. */
+  async #hasMoved(node: NodePool): Promise<boolean> {
+    const { history } = this.#catalog.current
+    if (history === undefined) return false
+    const ask = async (client: PoolClient) =>
+      await client.query<{ version: string }>('SELECT outpost.schema_version() AS version')
+    // A node that cannot tell leaves the definitions, and the statement's own error is told.
+    const answer = await node.run(versionTimeoutMs, ask).catch(() => undefined)
+    return answer !== undefined && Number(answer.rows[0]?.version) !== newestVersion(history)
   }
 
   async #refreshOnce(node: NodePool): Promise<void> {
@@ -54,6 +68,10 @@ export class CatalogRepair {
 function mayBeStale(error: unknown): boolean {
   const sqlstate = sqlstateOf(error) ?? ''
   return (
-    sqlstate.startsWith('42') || sqlstate.startsWith('22P') || sqlstate === '0A000' || sqlstate === 'XX000'
+    sqlstate.startsWith('42') ||
+    sqlstate.startsWith('22P') ||
+    sqlstate === '0A000' ||
+    sqlstate === 'XX000' ||
+    sqlstate === 'OP020'
   )
 }

@@ -4,6 +4,7 @@ import type { Catalog } from '../postgres/catalog.ts'
 import { CatalogCache } from '../postgres/catalog-cache.ts'
 import { introspect } from '../postgres/introspect.ts'
 import { withPolicies } from '../postgres/read-policies.ts'
+import type { SchemaHistory } from '../schema/schema-history.ts'
 import type { NodePool } from './node-pool.ts'
 
 const introspectTimeoutMs = 15_000
@@ -16,11 +17,13 @@ export class CatalogSource {
   readonly #cache: CatalogCache
   readonly #schemas: readonly string[]
   #catalog: Catalog
+  #history: SchemaHistory | undefined
 
   private constructor(cache: CatalogCache, schemas: readonly string[], catalog: Catalog) {
     this.#cache = cache
     this.#schemas = schemas
     this.#catalog = catalog
+    this.#remember(catalog)
   }
 
   /** Errors: `not_migrated`; `catalog_missing` when nothing usable is on disk and no node answers. */
@@ -50,6 +53,17 @@ export class CatalogSource {
     throw new OutpostError('catalog_missing', `No table definitions could be read (${tried.join('; ')}).`)
   }
 
+  /** The longest history seen: it tells what a version was also while a database that lacks the newest is read. */
+  get history(): SchemaHistory | undefined {
+    return this.#history
+  }
+
+  /** What has to be ready for other definitions before they are used; it calls `use` itself, once it is. */
+  beforeUse: (next: Catalog, use: () => void) => Promise<void> = (_next, use) => {
+    use()
+    return Promise.resolve()
+  }
+
   get current(): Catalog {
     return this.#catalog
   }
@@ -59,8 +73,17 @@ export class CatalogSource {
     const catalog = await read(node, this.#schemas)
     if (catalog.version === this.#catalog.version) return false
     await this.#cache.write(catalog)
-    this.#catalog = catalog
+    this.#remember(catalog)
+    await this.beforeUse(catalog, () => {
+      this.#catalog = catalog
+    })
     return true
+  }
+
+  /** One that goes on, or takes the place of another one. */
+  #remember({ history }: Catalog): void {
+    const known = this.#history?.find(({ version }) => version === history?.at(-1)?.version)
+    if (known === undefined || known.id !== history?.at(-1)?.id) this.#history = history
   }
 }
 

@@ -7,9 +7,11 @@ import { assertWritable, makeJournalFolder } from '../journal/journal-folder.ts'
 import { type LmdbJournalOptions, openLmdbJournal } from '../journal/lmdb/open.ts'
 import { openRedisJournal } from '../journal/redis/open.ts'
 import { createOverlay } from '../overlay/create-overlay.ts'
+import type { Catalog } from '../postgres/catalog.ts'
 import { connectionConfig } from '../postgres/connection-config.ts'
+import { liftedOrAsIs } from '../schema/lifter.ts'
 import { DependencyIndex } from '../transaction/dependency-index.ts'
-import type { TransactionRecord } from '../transaction/transaction.ts'
+import type { Seq, TransactionRecord } from '../transaction/transaction.ts'
 import { CatalogSource } from './catalog-source.ts'
 import { ConeIndex } from './dead-letters/cone-index.ts'
 import { Decisions } from './dead-letters/decisions.ts'
@@ -83,6 +85,7 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
   const keptClock = new KeptClock({ clock, journal: opened, catalog: () => catalog.current })
   const overlay = createOverlay({
     catalog: () => catalog.current,
+    history: () => catalog.history,
     journal: lateJournal(opened),
     statusOf: (seq) => opened().status(seq).state,
     clock,
@@ -96,7 +99,8 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     onRecovered: (records) => {
       overlay.fold(records)
       keptClock.fold(records)
-      for (const record of records) {
+      for (const recorded of records) {
+        const record = inPresentForm(recorded, catalog)
         dependencies.add(record)
         cones.add(record)
         if (record.decision) recoveredDecisions.push(record)
@@ -104,8 +108,45 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     },
   })
   journal = seams.journal?.(stored) ?? stored
-  keptClock.start()
+  catalog.beforeUse = async (next, use) => {
+    if (next.history?.at(-1)?.id === catalog.current.history?.at(-1)?.id) return use()
+    const rename = async (after: number) => await renameKeys(opened(), dependencies, catalog, next, after)
+    const { lastSeq } = opened()
+    await rename(0)
+    await overlay.changeDefinitions(next, use)
+    // What was recorded meanwhile has the old names, too.
+    await rename(lastSeq)
+  }
   return { journal, overlay, dependencies, cones, decisions, recoveredDecisions, sent, keptClock }
+}
+
+/** As the tables are now; what a database that is behind does not know stays as it was recorded. */
+function inPresentForm(record: TransactionRecord, catalog: CatalogSource): TransactionRecord {
+  return liftedOrAsIs(record, catalog.history, catalog.current.history)
+}
+
+const unsettled = ['buffered', 'parked', 'rejected'] as const
+const pageSize = 1_000
+
+/** What a new transaction may have to wait for is found under the names that its tables have now. */
+async function renameKeys(
+  journal: Journal,
+  dependencies: DependencyIndex,
+  catalog: CatalogSource,
+  next: Catalog,
+  from: Seq,
+): Promise<void> {
+  for (const state of unsettled) {
+    for (let after: Seq | undefined = from; after !== undefined; ) {
+      const seqs: readonly Seq[] = journal.seqsIn(state, { after, limit: pageSize })
+      for (const record of await journal.getMany(seqs)) {
+        const present = liftedOrAsIs(record, catalog.history, next.history)
+        if (present.writes !== record.writes || present.references !== record.references)
+          dependencies.addNames(present)
+      }
+      after = seqs.length < pageSize ? undefined : seqs.at(-1)
+    }
+  }
 }
 
 type StoreOptions = Pick<LmdbJournalOptions, 'clock' | 'maxBytes' | 'reserveBytes' | 'onRecovered'>

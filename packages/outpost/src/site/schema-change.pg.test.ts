@@ -156,12 +156,23 @@ describeEachPostgres('a migration with a full journal', (pg) => {
   }
 
   it.each(cases)(
-    'P2, P3: $what: the backlog is applied, once, in the new form',
+    'N6, N19, P2, P3, P6: the backlog is read and applied, once, in the new form: $what',
     async ({ sql, lift, expected }) => {
       const receipts = await backlog()
+      const before = await world.site.read('SELECT id, size FROM note ORDER BY id')
+      expect(before.rows).toEqual([
+        { id: 1, size: 5 },
+        { id: 2, size: 7 },
+        { id: 3, size: null },
+      ])
       await world.install({ sql, lift })
+      for (const [query, rows] of expected) {
+        const during = await world.site.read(query)
+        expect({ rows: during.rows, by: during.servedBy }).toEqual({ rows, by: 'replica' })
+      }
       world.link.restore()
       for (const receipt of receipts) await receipt.replicated()
+      for (const [query, rows] of expected) expect((await world.site.read(query)).rows).toEqual(rows)
       for (const [query, rows] of expected) expect(await world.onMain(query)).toEqual(rows)
       const versions = await world.onMain(
         'SELECT schema_version::integer AS v FROM outpost.ledger ORDER BY seq',
@@ -170,7 +181,8 @@ describeEachPostgres('a migration with a full journal', (pg) => {
     },
   )
 
-  it('P2, P3: a migration reverted: what was recorded under it is applied in the form before it', async () => {
+  it('N19, P2, P3: a migration reverted: what was recorded under it is read and applied in the form before it', async () => {
+    await (await world.insert('note', { id: 9, text: 'note 9' })).replicated()
     await world.install({
       sql: 'ALTER TABLE note RENAME COLUMN size TO extent; ALTER TABLE note ADD COLUMN weight integer',
       down: 'ALTER TABLE note DROP COLUMN weight; ALTER TABLE note RENAME COLUMN extent TO size',
@@ -180,17 +192,15 @@ describeEachPostgres('a migration with a full journal', (pg) => {
       ],
     })
     world.link.cut()
-    // A read that shows what is pending makes the site look at its table definitions again.
-    await world.insert('note', { id: 2, text: 'note 2' })
-    await world.site.read('SELECT id FROM note')
+    // A read makes the site look at its table definitions again; nothing is pending.
+    expect((await world.site.read('SELECT extent FROM note')).rows).toEqual([{ extent: null }])
     const receipt = await world.insert('note', { id: 1, text: 'note 1', extent: 5, weight: 9 })
     await world.revert()
+    const rows = [note(1, { size: 5, mood: null }), note(9, { size: null, mood: null })]
+    expect((await world.site.read('SELECT * FROM note ORDER BY id')).rows).toEqual(rows)
     world.link.restore()
     await receipt.replicated()
-    expect(await world.onMain('SELECT * FROM note ORDER BY id')).toEqual([
-      note(1, { size: 5, mood: null }),
-      note(2, { size: null, mood: null }),
-    ])
+    expect(await world.onMain('SELECT * FROM note ORDER BY id')).toEqual(rows)
   })
 
   it('P5: a renamed column that nobody told of rejects what names it, with its name, and nothing else', async () => {
@@ -249,25 +259,66 @@ describeEachPostgres('a migration with a full journal', (pg) => {
     expect(problems.filter(({ code }) => code === 'digest_differs')).toEqual([])
   })
 
-  it('P3: a migration that commits while a CALL is under way finds nothing half done', async () => {
-    const receipts = await backlog()
+  it.each([
+    {
+      what: 'another name',
+      sql: 'ALTER TABLE mark RENAME COLUMN kind TO colour',
+      step: { kind: 'rename_column', table: 'public.mark', column: 'kind', to: 'colour' },
+      expected: { id: 1, note_id: 1, colour: 'red' },
+    },
+    {
+      what: 'other values',
+      sql: `UPDATE mark SET kind = 'rouge' WHERE kind = 'red'`,
+      step: { kind: 'map_values', table: 'public.mark', column: 'kind', values: { red: 'rouge' } },
+      expected: { id: 1, note_id: 1, kind: 'rouge' },
+    },
+  ])('N6, P3: a migration that commits under a CALL leaves nothing in the old form: $what', async (given) => {
+    await (await world.insert('note', { id: 1, text: 'note 1' })).replicated()
+    world.link.cut()
+    const receipts = [await world.insert('mark', { id: 1, note_id: 1, kind: 'red' })]
     const migration = await world.cluster.primary.connect()
     await migration.query('BEGIN; LOCK TABLE mark IN ACCESS EXCLUSIVE MODE')
     world.link.restore()
-    // The CALL has greeted main with the old schema and waits in the middle of its group.
+    // The CALL was made for the old schema and waits in the middle of its group.
     await waitFor(
       async () =>
         (await world.onMain(`SELECT FROM pg_locks WHERE NOT granted AND relation = 'mark'::regclass`))
           .length > 0,
       { what: 'a CALL that waits for the migration' },
     )
-    await migration.query(`ALTER TABLE mark RENAME COLUMN kind TO colour;
-      SELECT outpost.note_schema_change('app', 2, 'app 2 colours',
-        '[{"kind": "rename_column", "table": "public.mark", "column": "kind", "to": "colour"}]')`)
+    await migration.query(given.sql)
+    await migration.query(`SELECT outpost.note_schema_change('app', 2, 'app 2', $1)`, [
+      JSON.stringify([given.step]),
+    ])
     await migration.query('COMMIT')
     await migration.end()
     for (const receipt of receipts) await receipt.replicated()
-    expect(await world.onMain('SELECT * FROM mark')).toEqual([{ id: 1, note_id: 2, colour: 'red' }])
+    expect(await world.onMain('SELECT * FROM mark')).toEqual([given.expected])
     expect(await world.onMain(`SELECT FROM outpost.ledger WHERE outcome = 'rejected'`)).toEqual([])
+  })
+
+  it('N9: a write under the new name of a table waits for the elder one under its old name, also after a restart', async () => {
+    const [, sized] = await backlog()
+    await world.install({
+      sql: 'ALTER TABLE note RENAME TO remark',
+      lift: [{ kind: 'rename_table', table: 'public.note', to: 'public.remark' }],
+    })
+    await world.site.read('SELECT id FROM remark')
+    const dependence = async () => {
+      const later = await world.update('remark', 2, { mood: 'fine' })
+      const view = await world.site.transactionById(later.transactionId)
+      return view?.record.dependsOn
+    }
+    const { seq } = (await world.site.transactionById(sized!.transactionId))!.record
+    // The elder change of the row, which itself waits for the row.
+    expect(await dependence()).toEqual([seq + 2])
+    await world.site.stop()
+    await world.open({ sessions })
+    expect((await world.site.read('SELECT id, size FROM remark ORDER BY id')).rows).toEqual([
+      { id: 1, size: 5 },
+      { id: 2, size: 7 },
+      { id: 3, size: null },
+    ])
+    expect(await dependence()).toEqual([seq + 4])
   })
 })

@@ -24,7 +24,7 @@ export function siteApplier(parts: SiteParts, listeners: ApplierListeners): Appl
     openSession: seams.sessions?.(open) ?? open,
     random: Math.random,
     rules: currentRules(catalog),
-    schemaHistory: () => catalog.current.history,
+    schema: { known: () => catalog.history, present: () => catalog.current.history },
     retryAttempts: settings.retryAttempts,
     retryDelayMs: settings.retryDelayMs,
     idleIntervalMs: settings.idleIntervalMs,

@@ -75,6 +75,18 @@ export class DependencyIndex {
     }
   }
 
+  /** A record that is in the index has these keys too, since tables have other names. */
+  addNames({ seq, writes, references, decision }: Touch): void {
+    if (seq <= this.#forgottenThrough || this.#base === undefined || seq <= this.#base) return
+    for (const key of writes) if (!decision?.followed?.includes(key)) this.#put(key, seq)
+    this.#returnedThrough = Math.max(this.#returnedThrough, seq)
+    for (const key of references) {
+      const known = this.#returnedReferrers.get(key)
+      if (known) known.add(seq)
+      else this.#returnedReferrers.set(key, new Set([seq]))
+    }
+  }
+
   /** The newest writer of this key that is not forgotten. */
   lastWriter(key: string): Seq | undefined {
     hash64(key, this.#hash)

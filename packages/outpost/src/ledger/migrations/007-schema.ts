@@ -42,12 +42,20 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE FUNCTION outpost.check_schema(p_version bigint) RETURNS void
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 -- Behind the statements of a transaction and before its commit: what they touched is locked against changes of its form,
 -- so an equal version proves that they were made for the form that they met. NULL: the site does not tell.
 BEGIN
   IF p_version IS NOT NULL AND p_version <> outpost.schema_version() THEN
     RAISE EXCEPTION 'the schema has version %, not %', outpost.schema_version(), p_version USING ERRCODE = 'OP020';
   END IF;
+END $$;
+
+CREATE FUNCTION outpost.has_schema(p_version bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+-- For merged reads, in the snapshot of their statement: pending writes are folded in the form of one version.
+BEGIN
+  PERFORM outpost.check_schema(p_version);
+  RETURN true;
 END $$;
 `

@@ -1,5 +1,6 @@
 import type { Catalog, TableName } from '../../postgres/catalog.ts'
 import { quoteIdent, quoteLiteral } from '../../postgres/quote.ts'
+import { newestVersion, type SchemaVersion } from '../../schema/schema-history.ts'
 import { type AggregateDifference, differenceText } from './aggregate-difference.ts'
 import { type AstNode, isNode, locationOf } from './ast.ts'
 import { groupedKeySplices } from './grouped-keys.ts'
@@ -222,6 +223,12 @@ class MergeWriter {
   #proof(): string | undefined {
     const { proof } = this.#plan
     if (!proof) return undefined
+    const { history } = this.#catalog
+    const parts = history === undefined ? [] : [sameSchema(newestVersion(history))]
+    return [...parts, this.#coverage(proof)].join(' AND ')
+  }
+
+  #coverage(proof: ProofPlan): string {
     const site = quoteLiteral(proof.site)
     const lineage = proof.lineage === undefined ? undefined : `${quoteLiteral(proof.lineage)}::uuid`
     const ofLineage = `EXISTS (SELECT FROM outpost.lineage WHERE id = ${lineage})`
@@ -258,6 +265,10 @@ class MergeWriter {
     return applySplices(sql, [...splices, ...added])
   }
 }
+
+/** What is pending was folded for one form of the tables; the node has it in the same snapshot, or the function raises. */
+const sameSchema = (version: SchemaVersion): string =>
+  `CASE WHEN coalesce((SELECT max(version) FROM outpost.schema_change), 0) = ${version} THEN true ELSE outpost.has_schema(${version}) END`
 
 /** True where all is found; else what the function says, which raises or knows better. */
 const check = (found: readonly string[], parts: string): string =>

@@ -19,7 +19,7 @@ export const decisionKey = (seq: Seq): string => `${decisionPrefix}${seq}`
 /** What a decision writes itself. */
 export type DecisionContent = Pick<
   TransactionDraft,
-  'operations' | 'digest' | 'writes' | 'references' | 'catalogVersion' | 'flags'
+  'operations' | 'digest' | 'writes' | 'references' | 'catalogVersion' | 'schemaVersion' | 'flags'
 >
 
 const maximumReasonLength = 1_000
@@ -40,10 +40,12 @@ export function emptyContent(catalog: Catalog): DecisionContent {
 
 /** The same operations once more. Where the tables have changed since, what they touch is found out anew. */
 export function sameContent(record: TransactionRecord, catalog: Catalog): DecisionContent {
-  const { operations, digest, references, flags } = record
+  const { operations, digest, references, flags, schemaVersion } = record
+  // Whatever they mean is still told by the version that they were recorded under.
+  const under = schemaVersion === undefined ? {} : { schemaVersion }
   const writes = record.writes.filter((key) => !key.startsWith(decisionPrefix))
   if (record.catalogVersion === catalog.version)
-    return { operations, digest, writes, references, catalogVersion: catalog.version, flags }
+    return { operations, digest, writes, references, catalogVersion: catalog.version, ...under, flags }
   const now = conflictSet(
     catalog,
     operations.map((operation) => ({ operation })),
@@ -55,6 +57,7 @@ export function sameContent(record: TransactionRecord, catalog: Catalog): Decisi
     writes: [...new Set([...writes, ...now.writes])],
     references: [...new Set([...references, ...now.references])],
     catalogVersion: catalog.version,
+    ...under,
     flags: isCommonLane ? ['common_lane'] : [],
   }
 }
