@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Site } from 'outpost'
 import { ProblemError } from 'outpost/fastify'
@@ -291,6 +292,27 @@ describe('P9: bad input gets a problem document and never reaches the site', () 
     expect(await answer.json()).toMatchObject({ code: 'body_too_large', status: 413 })
     expect(body.length).toBeGreaterThan(bodyLimitBytes)
     expect(touched).toEqual([])
+  })
+})
+
+describe('P11: a request that does not arrive', () => {
+  it.each([
+    ['its headers', ''],
+    ['its body', 'Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{'],
+  ])('is given up in time when %s never end', async (_what, rest) => {
+    const hasty = await buildServer({ site, tokens, requestTimeoutMs: 400 })
+    const { port } = new URL(await hasty.listen({ host: '127.0.0.1', port: 0 }))
+    const startedMs = performance.now()
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(`POST ${start} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good-write\r\n${rest}`)
+    const chunks: Buffer[] = []
+    for await (const chunk of socket) chunks.push(chunk as Buffer)
+    const answer = Buffer.concat(chunks).toString()
+    expect(answer).toMatch(/^HTTP\/1.1 408 /)
+    expect(answer).toContain('request_timeout')
+    expect(performance.now() - startedMs).toBeLessThan(5_000)
+    await hasty.close()
+    expect(app.server.headersTimeout).toBeLessThanOrEqual(app.server.requestTimeout)
   })
 })
 

@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly tokens: TokenVerifier
   /** Fastify's logger setting. Default: silent. */
   readonly logger?: FastifyServerOptions['logger']
+  /** Until a request has arrived whole. Default 30,000. */
+  readonly requestTimeoutMs?: number
   /** How long the checks of a write may look at the replica before it is accepted unchecked. Default 50. */
   readonly checkBudgetMs?: number
   /** Given what takes in why the site's pre-flight could not look: its `onFailed`, for health and log. */
@@ -41,12 +43,12 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const app = Fastify({
     logger,
     bodyLimit: bodyLimitBytes,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: options.requestTimeoutMs ?? requestTimeoutMs,
     forceCloseConnections: 'idle',
     // Accepted connections are answered while stopping; the site itself says when it takes no more.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, ...timelyLimits(options.requestTimeoutMs ?? requestTimeoutMs) },
     routerOptions: { maxParamLength: maxPathParameterLength },
     frameworkErrors: (error, request, reply) => {
       void answerError(error, request, reply)
@@ -72,6 +74,14 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   })
   await app.ready()
   return app
+}
+
+/**
+ * Node takes the longer of both limits for the whole request, and its own for headers is 60 s; and it looks every 30 s
+ * whether one has passed.
+ */
+function timelyLimits(timeoutMs: number) {
+  return { headersTimeout: timeoutMs, connectionsCheckingInterval: Math.min(1_000, timeoutMs / 4) }
 }
 
 /** The API token stands for who acts. */

@@ -1,6 +1,6 @@
 import { type HealthFacts, isInContact, type Problem, type UnknownStandby } from './health.ts'
 
-export const maxLagSeconds = 300
+const maxLagSeconds = 300
 /** A replica gets the row of a new lineage within a moment. */
 const maxBehindMs = 2_000
 /** Of a full journal: time to act is left. */
