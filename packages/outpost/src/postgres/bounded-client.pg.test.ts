@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describeEachPostgres, useServer } from '@outpost/lab/testing'
+import driver from 'pg'
 import { expect, it } from 'vitest'
 import { BoundedClient } from './bounded-client.ts'
 
@@ -20,5 +23,27 @@ describeEachPostgres('a client of a pool', (pg) => {
     client.query = askTooLate as unknown as typeof client.query
     await expect(client.connect()).rejects.toThrow()
     await admin.end()
+  })
+
+  it('has the password that its pool was given', async () => {
+    await server().query(`CREATE ROLE behind_password LOGIN PASSWORD 'of the test'`)
+    const hba = join(server().dataDirectory, 'pg_hba.conf')
+    await writeFile(hba, 'host all behind_password all scram-sha-256\nhost all all all trust\n')
+    await server().reload()
+    const { host, port } = server()
+    const pool = new driver.Pool({
+      host,
+      port,
+      user: 'behind_password',
+      database: 'postgres',
+      password: 'of the test',
+      Client: BoundedClient,
+    })
+    try {
+      expect((await pool.query('SELECT current_user AS name')).rows).toEqual([{ name: 'behind_password' }])
+    } finally {
+      await pool.end()
+      await server().query('DROP ROLE behind_password')
+    }
   })
 })

@@ -14,7 +14,9 @@ export class DatabaseClient extends pg.Client {
   readonly #tls: TlsSettings | undefined
 
   constructor(config: DatabaseClientConfig = {}) {
-    const { tls, ...rest } = config
+    // A pool hides the password from whoever lists its settings, and so from a copy of them.
+    const { tls, password, ...others } = config
+    const rest = password === undefined ? others : { ...others, password }
     // The driver has only to know that it is encrypted; how, is filled in below.
     super(tls === undefined ? rest : { ...rest, ssl: (tls.ssl ?? 'disable') !== 'disable' })
     this.#tls = tls
