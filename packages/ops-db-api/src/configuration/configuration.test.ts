@@ -63,6 +63,13 @@ describe('loadConfiguration', () => {
     expect(configuration).toMatchObject({ port: 3, host: 'dotenv', siteName: 'observatory' })
   })
 
+  it('refuses a name that is no setting in .env as in outpost.yaml, and leaves the environment its own', () => {
+    const env = { ...least, PATH: '/bin', HTTP_PROXY: 'http://x' }
+    expect(
+      problemsOf({ env, dotenv: 'OUTPOST_TOKEN=t\nPORT=2\nJOURNAL_MAXBYTES=5', yaml: { colour: 'red' } }),
+    ).toEqual(['outpost.yaml: COLOUR is no setting', '.env: JOURNAL_MAXBYTES is no setting'])
+  })
+
   it('refuses to start without SECRET_KEY, and reports every problem at once', () => {
     const problems = problemsOf({
       env: { SITE_TYPE: 'tertiary', PORT: 'many', LSN_TIMEOUT: '-1', CRITICAL_OPERATIONS_BUFFER: 'false' },

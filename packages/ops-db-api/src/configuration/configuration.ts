@@ -35,7 +35,7 @@ export function loadConfiguration(sources: ConfigurationSources): Configuration 
   const problems: string[] = []
   const given = {
     ...yamlTexts(sources.yaml, problems),
-    ...parseEnv(sources.dotenv ?? ''),
+    ...dotenvTexts(sources.dotenv, problems),
     ...present(sources.env),
   }
   const configuration = readGroup(optionTable, given, problems) as Configuration
@@ -126,13 +126,28 @@ function yamlTexts(yaml: unknown, problems: string[]): Record<string, string> {
     problems.push('outpost.yaml must be a table of settings')
     return {}
   }
-  const known = new Set(allOptions().map((option) => option.name))
   const entries = Object.entries(yaml).map(([name, value]) => [name.toUpperCase(), value] as const)
   for (const [name, value] of entries) {
-    if (!known.has(name)) problems.push(`outpost.yaml: ${name} is no setting`)
+    if (!knownNames().has(name)) problems.push(`outpost.yaml: ${name} is no setting`)
     else if (typeof value === 'object') problems.push(`outpost.yaml: ${name} must be one value`)
   }
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
+}
+
+/** What nobody reads is a mistake here as in the YAML; in the environment itself other programs have their names. */
+function dotenvTexts(dotenv: string | undefined, problems: string[]): Record<string, string> {
+  const given = present(parseEnv(dotenv ?? ''))
+  for (const name of Object.keys(given)) {
+    if (!knownNames().has(name) && !ofTheCommand.has(name)) problems.push(`.env: ${name} is no setting`)
+  }
+  return given
+}
+
+/** Read by the command from the environment, which a shell may fill from the same file. */
+const ofTheCommand: ReadonlySet<string> = new Set(['OUTPOST_URL', 'OUTPOST_TOKEN'])
+
+function knownNames(): ReadonlySet<string> {
+  return new Set(allOptions().map((option) => option.name))
 }
 
 /** An empty variable counts as not given: that is how a shell or a unit file unsets one. */
