@@ -17,7 +17,11 @@ export interface ServeProcess {
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 
-export function startServe(folder: string, env: Readonly<Record<string, string>>): ServeProcess {
+export function startServe(
+  folder: string,
+  env: Readonly<Record<string, string>>,
+  logLevel: 'silent' | 'trace' = 'silent',
+): ServeProcess {
   const args = [
     '--conditions=@outpost/source',
     '--import',
@@ -25,7 +29,7 @@ export function startServe(folder: string, env: Readonly<Record<string, string>>
     main,
     'serve',
     '--log-level',
-    'silent',
+    logLevel,
   ]
   const child = spawn(process.execPath, args, {
     cwd: folder,
