@@ -80,6 +80,13 @@ const suites: readonly Suite[] = [
     rounds: 1,
   },
   {
+    name: 'redis-sync-order',
+    path: 'packages/outpost/src/journal/redis/sync-order.process.test.ts',
+    project: 'servers',
+    env: { OUTPOST_REDIS_SYNC_POINTS: '100' },
+    rounds: 1,
+  },
+  {
     name: 'simulation',
     path: 'packages/outpost/src/applier/applier.simulation.test.ts',
     project: 'unit',

@@ -165,6 +165,8 @@ describeRedis('Redis journal when Redis fails', () => {
     expect(after.epoch).not.toBe(before.epoch)
     expect(journal.appendRefusal?.()?.code).toBe('journal_unavailable')
     await askAs('for-the-other-process', server, 'CONFIG', 'SET', 'requirepass', '')
+    // It connects again in its own time, and sees then what is missing.
+    await expect.poll(() => journal.appendRefusal?.()?.code, { timeout: 10_000 }).toBe('journal_failed')
     await expect(journal.append(sampleDraft(4))).rejects.toMatchObject({ code: 'journal_failed' })
     expect(await idsOf(other)).toEqual([1, 3].map((number) => sampleDraft(number).id))
   })

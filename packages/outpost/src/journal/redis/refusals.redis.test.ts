@@ -74,6 +74,10 @@ describeRedis('a Redis that cannot keep a journal', () => {
     await set('appendfsync', 'everysec')
     await ask(redis(), 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     await ask(redis(), 'CLIENT', 'KILL', 'TYPE', 'pubsub', 'SKIPME', 'yes')
+    // It has connected again and seen why not: only then is the message the one of that.
+    await expect
+      .poll(() => journal.appendRefusal?.()?.message, { timeout: 10_000 })
+      .toContain('appendfsync is everysec')
     await expect(journal.append(sampleDraft(2))).rejects.toMatchObject({
       code: 'journal_unavailable',
       message: expect.stringContaining('appendfsync is everysec') as string,
