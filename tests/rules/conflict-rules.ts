@@ -79,6 +79,13 @@ export const conflictRules: readonly Rule[] = [
         test: { file: partition, title: 'N24: last writer: the later one stands' },
       },
       {
+        ensures: 'what a client did not say is what its site showed',
+        file: `${outpost}/site/appender.ts`,
+        find: '...(await completing),',
+        replace: '',
+        test: { file: partition, title: 'N24: what the client did not say' },
+      },
+      {
         ensures: 'main takes no change of what takes new rows only',
         file: change,
         find: `IF v_kind = 'append_only' THEN`,

@@ -17,6 +17,7 @@ import type {
 } from '../transaction/transaction.ts'
 import type { KeptClock } from './kept-clock.ts'
 import { KeyLocks } from './key-locks.ts'
+import type { SeenRows } from './seen-rows.ts'
 import type { AppendOptions } from './site-api.ts'
 
 const lockTimeoutMs = 10_000
@@ -37,6 +38,7 @@ export interface AppenderOptions {
   /** Undefined where constraints are left to main. */
   readonly preflight?: Preflight
   readonly keptClock: Pick<KeptClock, 'stampFor'>
+  readonly seenRows: Pick<SeenRows, 'complete'>
 }
 
 export interface Appended {
@@ -90,6 +92,7 @@ export class Appender {
     const checkedThrough = this.#options.journal.lastSeq
     const replayed = await this.#answered(options)
     if (replayed) return replayed
+    const completing = this.#options.seenRows.complete(built)
     const verdict = await this.#check(built, madeIds, options)
     if (typeof verdict !== 'string') return verdict
     const answer = options.answer?.({ id: built.id })
@@ -97,6 +100,7 @@ export class Appender {
     const record = await this.#options.journal.append(
       {
         ...built,
+        ...(await completing),
         flags: verdict === 'shape_only' ? [...built.flags, 'shape_only'] : built.flags,
         dependsOn: this.#dependsOn(built),
         ...this.#options.keptClock.stampFor(built.operations),

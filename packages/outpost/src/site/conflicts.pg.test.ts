@@ -223,6 +223,51 @@ describeEachPostgres('two sites that change the same observation during a partit
     })
   })
 
+  it('N24: what the client did not say is what its site showed: the one that is overwritten learns of it', async () => {
+    await declared('last_writer')
+    const [first, second] = await partition({ status: 'completed', notes: 'clouds' }, { status: 'aborted' })
+    await untilEqual()
+    expect(await onMain()).toEqual({ status: 'aborted', seeing: 0.7, notes: 'clouds' })
+    await Promise.all([first.replicated(), second.replicated()])
+    expect(await sites[0]!.conflicts({ transaction: first.transactionId })).toMatchObject([
+      {
+        site: 'institute',
+        winner: 'mine',
+        columns: ['status'],
+        base: { status: 'running' },
+        otherSites: ['observatory'],
+      },
+    ])
+    // Both have read it since: what comes next is no conflict.
+    await (await change(sites[0]!, { status: 'running' })).replicated()
+    const removal = sites[0]!.transaction()
+    removal.update('observation', { id }, { status: 'paused' })
+    removal.update('observation', { id }, { status: 'failed', seeing: 2 })
+    removal.delete('observation', { id })
+    const removed = await sites[0]!.append(removal)
+    await removed.replicated()
+    expect((await sites[0]!.transactionById(removed.transactionId))!.record.operations).toMatchObject([
+      { set: { status: 'paused' }, seen: { status: 'running' } },
+      { set: { status: 'failed', seeing: '2' } },
+      { kind: 'delete' },
+    ])
+    expect(await sites[0]!.conflicts()).toHaveLength(1)
+  })
+
+  it('N24, P2: a replica that does not answer keeps nobody from recording', async () => {
+    await declared('last_writer')
+    const [replica] = cluster.standbys
+    await waitFor(async () => (await sites[0]!.health()).replica === 'connected', { what: 'the replica' })
+    await replica!.stop('immediate')
+    const write = sites[0]!.transaction()
+    write.delete('observation', { id })
+    const receipt = await sites[0]!.append(write)
+    expect((await sites[0]!.transactionById(receipt.transactionId))!.record.operations[0]).not.toHaveProperty(
+      'seen',
+    )
+    await replica!.start()
+  })
+
   it('N24: append only: a change is refused before it is recorded', async () => {
     await declared('append_only')
     await expect(change(sites[0]!, { status: 'completed' })).rejects.toMatchObject({ code: 'append_only' })

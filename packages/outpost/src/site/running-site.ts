@@ -19,6 +19,7 @@ import type { MergedReadOptions } from './merged-reads.ts'
 import { receiptOf } from './receipts.ts'
 import { type AskNode, type ConflictQuery, conflictsOn, type RecordedConflict } from './recorded-conflicts.ts'
 import { readRowByKey } from './row-reads.ts'
+import { SeenRows } from './seen-rows.ts'
 import type {
   AppendOptions,
   BufferStatistics,
@@ -39,6 +40,7 @@ import { WaitingReads } from './waiting-reads.ts'
 const readTimeoutMs = 30_000
 const directWriteTimeoutMs = 15_000
 const conflictsTimeoutMs = 2_000
+const seenTimeoutMs = 1_000
 
 /**
  * A site at work, as its users see it. States: made → `start()` → running → `stop()` → stopped.
@@ -71,6 +73,7 @@ export class RunningSite implements Site {
     const preflight = this.#makePreflight()
     this.#appender = new Appender({
       ...parts,
+      seenRows: this.#makeSeenRows(),
       catalog: () => catalog.current,
       standIn,
       ...(preflight && { preflight }),
@@ -89,6 +92,16 @@ export class RunningSite implements Site {
       clock,
       intervalMs: settings.lsnCheckIntervalMs,
       timeoutMs: settings.lsnTimeoutMs,
+    })
+  }
+
+  #makeSeenRows(): SeenRows {
+    const { catalog, overlay, replica, clock } = this.#parts
+    const options = { timeoutMs: seenTimeoutMs, node: replica ? 'replica' : 'main' } as const
+    return new SeenRows({
+      clock,
+      catalog: () => catalog.current,
+      read: async (table, key) => (await readRowByKey(table, key, overlay, this.#reads, options))?.row,
     })
   }
 
