@@ -105,9 +105,16 @@ export const conflictRules: readonly Rule[] = [
       {
         ensures: 'an error of an own function rejects the transaction',
         file: change,
-        find: `RAISE EXCEPTION 'the policy of % failed: %', v_table, v_message USING ERRCODE = 'OP008'`,
-        replace: `RAISE EXCEPTION 'the policy of % failed: %', v_table, v_message USING ERRCODE = v_state`,
+        find: `CASE WHEN left(v_state, 2) = '42' THEN v_state ELSE 'OP008' END`,
+        replace: 'v_state',
         test: { file: policies, title: 'N24: own function: what it returns is set' },
+      },
+      {
+        ensures: 'an own function that is gone or may not look stops the applier and rejects no backlog',
+        file: change,
+        find: `CASE WHEN left(v_state, 2) = '42' THEN v_state ELSE 'OP008' END`,
+        replace: `'OP008'`,
+        test: { file: policies, title: 'N11, N24: an own function that is gone stops the applier' },
       },
       {
         ensures: 'an own function looks no name up where somebody could put another one',

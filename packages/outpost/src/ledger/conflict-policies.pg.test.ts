@@ -245,6 +245,26 @@ describeEachPostgres('conflict policies on main', (pg) => {
     expect(await row()).toMatchObject({ status: 'after' })
   })
 
+  it('N11, N24: an own function that is gone stops the applier after ten changes, and one that lacks a grant rejects none', async () => {
+    await main.query(
+      `CREATE FUNCTION decide(t text, key jsonb, base jsonb, mine jsonb, theirs jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'permission denied for table weights' USING ERRCODE = 'insufficient_privilege'; END $$`,
+    )
+    await declare({ function: 'public.decide' })
+    await write(institute, update({ status: 'waits' }), undefined, 'parked')
+    await main.query('DROP FUNCTION decide')
+    for (let number = 0; number < 20; number += 1)
+      await observatory.append([update({ status: `s${number}` })])
+    await waitFor(() => observatory.applier.state.kind === 'blocked', { what: 'the applier to stop' })
+    expect(observatory.alarms).toMatchObject([{ code: 'rejections' }])
+    expect(observatory.journal.statistics().counts).toMatchObject({ rejected: 10, buffered: 10 })
+    expect(observatory.journal.status(1)).toMatchObject({
+      sqlstate: '42883',
+      message: expect.stringContaining('the policy of public.unit failed') as string,
+    })
+    expect(await main.query(`SELECT FROM outpost.ledger WHERE site = 'institute'`)).toEqual([])
+  })
+
   it('N24: a resent change gets its first answer, and nothing is recorded twice', async () => {
     await declare('last_writer')
     await write(observatory, update({ status: 'completed' }), secondsAhead(-10))

@@ -70,12 +70,14 @@ BEGIN
       RAISE EXCEPTION 'it answered a jsonb %, neither an object nor null', jsonb_typeof(v_result) USING ERRCODE = 'OP008';
     END IF;
   EXCEPTION WHEN OTHERS THEN
-    -- What tells of the server or of a lock may pass; all else is the function's own and rejects the transaction.
-    IF left(SQLSTATE, 2) IN ('08', '40', '53', '57', '58') OR SQLSTATE = '55P03' THEN
+    -- What tells of the server, of a grant or of a lock may pass; all else is the function's own and rejects the
+    -- transaction. Class 42 keeps its code: ten equal ones in a row are a function at fault, not what was written (N11).
+    IF outpost.is_of_contact(SQLSTATE) OR left(SQLSTATE, 2) IN ('40', '53', '57', '58') THEN
       RAISE;
     END IF;
     GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_message = MESSAGE_TEXT;
-    RAISE EXCEPTION 'the policy of % failed: %', v_table, v_message USING ERRCODE = 'OP008', DETAIL = format('%s: %s', p_function, v_state);
+    RAISE EXCEPTION 'the policy of % failed: %', v_table, v_message
+      USING ERRCODE = CASE WHEN left(v_state, 2) = '42' THEN v_state ELSE 'OP008' END, DETAIL = format('%s: %s', p_function, v_state);
   END;
   PERFORM set_config('search_path', v_path, true);
   RETURN v_result;
