@@ -5,6 +5,7 @@ import { keptAnswerMs } from '../idempotent-hit.ts'
 import type { RedisLink } from '../redis/link.ts'
 import type { Script } from '../redis/lua.ts'
 import { parseEntry, type Reply } from '../redis/replies.ts'
+import type { DropPlace } from './local-environment.ts'
 import type { LocalStore } from './local-store.ts'
 import { comeBack, giveAnswers, giveBack, settle } from './lua-return.ts'
 
@@ -26,8 +27,10 @@ export async function bringBack(redis: RedisLink, store: LocalStore): Promise<vo
     const give = new Giving(redis, store, identity)
     await give.begin()
     while (await give.next()) await store.claimReturn(identity)
+    while (await give.nextAnswers()) await store.claimReturn(identity)
     await store.holdAppends(identity)
     while (await give.next()) await store.claimReturn(identity)
+    while (await give.nextAnswers()) await store.claimReturn(identity)
     await give.settle()
     await store.turnToRedis(identity)
   } finally {
@@ -41,6 +44,7 @@ class Giving {
   readonly #store: LocalStore
   readonly #identity: string
   #from: Seq = 1
+  #answersFrom: DropPlace = [0, '']
 
   constructor(redis: RedisLink, store: LocalStore, identity: string) {
     this.#redis = redis
@@ -49,14 +53,16 @@ class Giving {
   }
 
   async begin(): Promise<void> {
-    const { keeper, first, base } = this.#store.state
+    const { keeper, first, base, journal, sinceMs } = this.#store.state
     const run = /^run_id:(.*?)\r?$/m.exec(String(await this.#redis.command(['INFO', 'server'])))?.[1] ?? ''
-    const reply = await this.#redis.run(comeBack, [this.#identity, keeper, run, String(first)])
+    const reply = await this.#redis.run(comeBack, [this.#identity, keeper, run, String(first), journal])
     if (reply[0] === 'other') throw another('it was begun without this local store')
-    const [, firstThere, lastThere] = reply.map(Number)
+    const [, firstThere, lastThere, isAsLeft] = reply.map(Number)
     const common = Math.min(lastThere!, base)
     await this.#compare(Math.max(firstThere!, first), common)
     this.#from = common + 1
+    // A server that was started again may lack what it was given last, answers of dropped transactions among it.
+    if (isAsLeft === 1) this.#answersFrom = [sinceMs, '']
   }
 
   /** False when there is nothing more to give. */
@@ -76,13 +82,15 @@ class Giving {
     return to < last
   }
 
+  /** Answers of what was dropped. False when there is none left to give. */
+  async nextAnswers(): Promise<boolean> {
+    const { answers, next } = this.#store.answersFrom(this.#answersFrom, answersAtOnce)
+    if (answers.length > 0) await this.#call(giveAnswers, [String(keptAnswerMs), ...answers.flat()])
+    if (next !== undefined) this.#answersFrom = next
+    return next !== undefined
+  }
+
   async settle(): Promise<void> {
-    const { sinceMs } = this.#store.state
-    const answers = this.#store.answersSince(this.#from === 1 ? 0 : sinceMs)
-    for (let at = 0; at < answers.length; at += answersAtOnce) {
-      const slice = answers.slice(at, at + answersAtOnce).flat()
-      await this.#call(giveAnswers, [String(keptAnswerMs), ...slice])
-    }
     await this.#call(settle, this.#store.summary())
   }
 

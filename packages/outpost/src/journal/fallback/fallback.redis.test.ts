@@ -182,6 +182,23 @@ describeRedis('a journal in Redis with a fallback', () => {
       expect([again.getFact('lineage'), again.getFact('more')]).toEqual(['a', 'b'])
     })
 
+    it('N22: emptied: it gets the answers of what was dropped before, too', async () => {
+      const site = makeSite()
+      const journal = await open(site)
+      await journal.append(sampleIdempotentDraft(1, 'key'))
+      await journal.append(sampleDraft(2))
+      for (const state of ['applied', 'replicated', 'retained'] as const) {
+        await journal.setStatus([{ from: 1, to: 1, status: { state } }])
+      }
+      await journal.drop(1)
+      await ask(server, 'FLUSHALL')
+      expect((await journal.append(sampleDraft(3))).seq).toBe(3)
+      await untilBack(journal)
+      await expect(journal.append(sampleIdempotentDraft(4, 'key'))).rejects.toMatchObject({
+        code: 'journal_overtaken',
+      })
+    })
+
     it('an older file: it gets what it lacks', async () => {
       const site = makeSite()
       const journal = await open(site)

@@ -22,6 +22,9 @@ export type LocalRecord = readonly [
 /** One change of statuses as JSON, who made it, and its serial there. */
 type LocalChange = readonly [changes: string, author: string, serial: string]
 
+/** When the transaction of an answer was dropped, and the digest of its Idempotency-Key. */
+export type DropPlace = [whenMs: number, digest: string]
+
 /** What another process must know of one that uses the store. */
 interface Participant {
   readonly identity: ProcessIdentity
@@ -43,8 +46,7 @@ export interface LocalEnvironment {
   readonly facts: Database<string, string>
   /** Digest of an Idempotency-Key → answer of a dropped transaction, as Redis keeps it. */
   readonly answers: Database<string, string>
-  /** [when it was dropped, digest] → true. */
-  readonly expiries: Database<true, [number, string]>
+  readonly expiries: Database<true, DropPlace>
   readonly participants: Database<Participant, string>
 }
 
@@ -95,7 +97,7 @@ async function openEnvironment(path: string): Promise<LocalEnvironment> {
   try {
     const root: RootDatabase = open(path, options)
     await syncFolders(path, made)
-    const table = <T, K extends string | number | [number, string]>(name: string): Database<T, K> =>
+    const table = <T, K extends string | number | DropPlace>(name: string): Database<T, K> =>
       need(root.openDB<T, K>(name, { encoding: 'msgpack' }), path)
     return {
       path,

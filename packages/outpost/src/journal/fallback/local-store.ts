@@ -9,6 +9,7 @@ import type { News, Reply } from '../redis/replies.ts'
 import { takeNews } from './copying.ts'
 import {
   closeLocalEnvironment,
+  type DropPlace,
   type LocalEnvironment,
   type LocalRecord,
   openLocalEnvironment,
@@ -227,14 +228,19 @@ export class LocalStore {
     return [...this.#env.records.getRange({ start: from, limit })].map(({ value }) => value)
   }
 
-  /** Digest and answer of what was dropped since then. */
-  answersSince(ms: number): readonly (readonly [string, string])[] {
+  /** Digest and answer of what was dropped from this place on, and the place behind; no place behind the last. */
+  answersFrom(
+    start: DropPlace,
+    limit: number,
+  ): { readonly answers: readonly (readonly [string, string])[]; readonly next?: DropPlace } {
     this.#env.root.resetReadTxn()
-    const { answers, expiries } = this.#env
-    return [...expiries.getRange({ start: [ms, ''] })].flatMap(({ key: [, digest] }) => {
-      const text = answers.get(digest)
+    const places = [...this.#env.expiries.getRange({ start, limit })].map(({ key }) => key)
+    const answers = places.flatMap(([, digest]) => {
+      const text = this.#env.answers.get(digest)
       return text === undefined ? [] : [[digest, text] as const]
     })
+    const last = places.at(-1)
+    return { answers, ...(last && { next: [last[0], `${last[1]} `] satisfies DropPlace }) }
   }
 
   /** What Redis is to hold beside the records. */

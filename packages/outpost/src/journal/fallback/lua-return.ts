@@ -1,9 +1,10 @@
 import { prelude, sameJournal, script } from '../redis/lua.ts'
 
 /**
- * ARGV: new identity, keeper, run of the server, first seq of the local store. The journal gets another identity:
- * whatever was sent before, and may still be on its way, is refused from now on. A server that is empty, or has nothing
- * that the local store still has, begins anew. Answers its first and last seq; `other` where it is somebody else's.
+ * ARGV: new identity, keeper, run of the server, first seq of the local store, identity that the site left. The journal
+ * gets another identity: whatever was sent before, and may still be on its way, is refused from now on. A server that is
+ * empty, or has nothing that the local store still has, begins anew. Answers its first and last seq, and 1 where it is as
+ * the site left it: neither started again nor given to since; `other` where it is somebody else's.
  */
 export const comeBack = script(
   '',
@@ -12,13 +13,14 @@ export const comeBack = script(
 local keeper = redis.call('HGET', META, 'keeper')
 local isEmpty = redis.call('EXISTS', META) == 0
 if not isEmpty and keeper ~= ARGV[2] then return {'other'} end
+local isAsLeft = redis.call('HGET', META, 'run') == ARGV[3] and redis.call('HGET', META, 'journal') == ARGV[5]
 if isEmpty or meta('last') < tonumber(ARGV[4]) - 1 then
   redis.call('DEL', RECORDS, IDS, KEYED, TOUCHED)
   redis.call('HSET', META, 'format', 1, 'first', ARGV[4], 'last', text(tonumber(ARGV[4]) - 1), 'bytes', 0,
     'version', 0, 'change', 0, 'folded', 0, 'kept', 1, 'term', 0, 'epochs', '[]')
 end
 redis.call('HSET', META, 'journal', ARGV[1], 'keeper', ARGV[2], 'run', ARGV[3])
-return {'ok', meta('first'), meta('last')}
+return {'ok', meta('first'), meta('last'), isAsLeft and 1 or 0}
 `,
 )
 
