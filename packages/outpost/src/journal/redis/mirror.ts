@@ -35,6 +35,10 @@ export class Mirror {
   readonly #author: string
   #chunks: Map<number, StatusRuns>
   #statuses: StatusStore
+  /** Serials of this process's own changes that are in here and have not been counted in `change`. */
+  readonly #own = new Set<string>()
+  /** Loaded, with changes still to follow: one that does not follow says what a leader of the past believed. */
+  #isLoaded = true
   /** Chunks that changed since this process last stored them. */
   readonly #changedChunks = new Set<number>()
 
@@ -71,14 +75,28 @@ export class Mirror {
     this.#extend(records)
     this.bytes = news.bytes
     const changes: StatusChange[] = []
-    for (const { number, changes: made, by } of news.changes) {
+    for (const { number, changes: made, by, serial } of news.changes) {
       if (number <= this.change) continue
       this.change = number
+      const isHere = by === this.#author && this.#own.delete(serial)
       // A change may speak of what was dropped since.
-      if (by !== this.#author) changes.push(...made.flatMap((change) => this.#clipped(change)))
+      if (!isHere) changes.push(...made.flatMap((change) => this.#clipped(change)))
     }
+    if (this.#isLoaded)
+      return { records, changes: this.#followLoaded(changes, news), mustReload: news.mustReload }
     const isRefused = changes.length > 0 && !this.#follows(changes)
     return { records, changes: isRefused ? [] : changes, mustReload: isRefused || news.mustReload }
+  }
+
+  /** Changes of this process, which are in here already, are about to be stored under this serial. */
+  expect(serial: number): void {
+    this.#own.add(String(serial))
+  }
+
+  /** They are stored as this change; counted here unless others come before, or statuses were loaded since. */
+  stored(serial: number, change: number): void {
+    if (change !== this.change + 1 || !this.#own.delete(String(serial))) return
+    this.change = change
   }
 
   /** Takes in a draft that has become durable; undefined when it is known already. */
@@ -127,6 +145,8 @@ export class Mirror {
     this.dropThrough(loaded.firstSeq - 1)
     this.#chunks = new Map(loaded.chunks)
     this.#changedChunks.clear()
+    this.#own.clear()
+    this.#isLoaded = true
     this.change = loaded.change
     this.#statuses = this.#makeStatuses()
   }
@@ -148,6 +168,12 @@ export class Mirror {
       this.firstSeq,
       this.lastSeq,
     )
+  }
+
+  /** One by one: what does not follow is left out, because main knows better than any of them. */
+  #followLoaded(changes: readonly StatusChange[], { isWhole }: News): readonly StatusChange[] {
+    this.#isLoaded = !isWhole
+    return changes.filter((change) => this.#follows([change]))
   }
 
   #follows(changes: readonly StatusChange[]): boolean {

@@ -72,6 +72,7 @@ export async function openRedisJournal(options: RedisJournalOptions): Promise<Jo
     onRecords: (records) => journal?.tell(records),
     onChanges: async (changes) => await journal?.tellChanges(changes),
     onLost: (error) => journal?.fail(error),
+    onReload: () => journal?.forgetUnsent(),
     onUp: () => journal?.newsCame(),
     onNews: () => journal?.newsCame(),
     ...(store && { fallback: { store, leaveAfterMs } }),

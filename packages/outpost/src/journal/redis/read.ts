@@ -38,6 +38,7 @@ export async function readRedisJournal(options: RedisReaderOptions): Promise<Jou
     onRecords: () => undefined,
     onChanges: () => Promise.resolve(),
     onLost: () => undefined,
+    onReload: () => undefined,
     onUp: () => undefined,
     onNews: () => undefined,
     readsOnly: fallbackPath === undefined ? 'redis' : new LookingLink(await openCopy(fallbackPath, clock)),

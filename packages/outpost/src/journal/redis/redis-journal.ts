@@ -57,6 +57,7 @@ export class RedisJournal extends RedisReader implements Journal {
   /** What came in from others before anybody listened. */
   #early: { records: TransactionRecord[]; changes: StatusChange[] } = { records: [], changes: [] }
   #foldedChange: number
+  #newestSerial = 0
   #drops: Promise<void> = Promise.resolve()
   #isFull: OutpostError | undefined
   #stopped: Promise<void> | undefined
@@ -190,6 +191,11 @@ export class RedisJournal extends RedisReader implements Journal {
     this.view.catchUp().catch(() => undefined)
   }
 
+  /** Statuses are loaded anew: what was not sent is in none of them. */
+  forgetUnsent(): void {
+    this.#writer.forget()
+  }
+
   fail(error: OutpostError): void {
     this.#queue.fail(error)
   }
@@ -254,10 +260,13 @@ export class RedisJournal extends RedisReader implements Journal {
   }
 
   async #storeChanges(serial: number, changes: readonly StatusChange[]): Promise<boolean> {
+    const { mirror } = this.view
+    // Sent again it may have been loaded meanwhile.
+    if (serial > this.#newestSerial) mirror.expect(serial)
+    this.#newestSerial = serial
     try {
       const [change] = await this.#runLeading(changeStatus, [String(serial), JSON.stringify(changes)])
-      const { mirror } = this.view
-      mirror.change = Math.max(mirror.change, Number(change))
+      mirror.stored(serial, Number(change))
     } catch (error) {
       if ((error as OutpostError).code === 'not_leading') return false
       throw error

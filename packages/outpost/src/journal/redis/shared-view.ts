@@ -34,6 +34,8 @@ export interface SharedViewOptions {
   readonly onChanges: (changes: readonly StatusChange[]) => Promise<void>
   /** Redis has lost what this process knows of: final. */
   readonly onLost: (error: OutpostError) => void
+  /** What this process believes of statuses gives way to what is stored. */
+  readonly onReload: () => void
   readonly onUp: () => void
   readonly onNews: () => void
   /** Where the journal is while Redis is away. */
@@ -189,6 +191,8 @@ export class SharedView {
 
   async #reload(): Promise<void> {
     this.#mustReload = false
+    // A store on this machine answers at once: others must have their turn in between.
+    await new Promise((resolve) => setImmediate(resolve))
     const loaded = await this.#load()
     if (loaded.lastSeq > this.mirror.lastSeq) {
       this.#mustReload = true
@@ -196,6 +200,7 @@ export class SharedView {
       if (records.length > 0) this.#options.onRecords(records)
       return
     }
+    this.#options.onReload()
     const before = this.mirror.statuses
     this.mirror.reload(loaded)
     const changes = this.mirror.changesSince(before)

@@ -2,10 +2,11 @@ import { describeRedis, useRedis } from '@outpost/lab/testing'
 import { expect, it } from 'vitest'
 import type { Journal, StatusChange } from '../journal.ts'
 import { sampleDraft, sampleIdempotentDraft } from '../sample-draft.spec-suite.ts'
-import { useRedisSites } from './redis-site.spec-suite.ts'
+import { ask, useRedisSites } from './redis-site.spec-suite.ts'
 
 describeRedis('Redis journal of several processes', () => {
-  const makeSite = useRedisSites(useRedis())
+  const redis = useRedis()
+  const makeSite = useRedisSites(redis)
 
   const seqsToldBy = (journal: Journal): number[] => {
     const told: number[] = []
@@ -136,6 +137,39 @@ describeRedis('Redis journal of several processes', () => {
     expect(two.status(1)).toEqual({ state: 'applied' })
     await two.setStatus([{ from: 1, to: 1, status: { state: 'replicated' } }])
     expect(two.epoch).toBe(one.epoch)
+  })
+
+  it('N8: a leader that loses the lead and wins it again knows what it wrote before', async () => {
+    const site = makeSite()
+    const one = await site.open({ leadMs: 300 })
+    const two = await site.open({ leadMs: 300 })
+    await Promise.all([1, 2].map((number) => one.append(sampleDraft(number))))
+    for (const state of ['applied', 'replicated'] as const) {
+      await one.setStatus([{ from: 1, to: 1, status: { state } }])
+      await one.catchUp()
+    }
+    await expect
+      .poll(async () => {
+        await two.catchUp()
+        return two.status(1).state
+      })
+      .toBe('replicated')
+    const leads: boolean[] = []
+    one.sharing!.onLead((isLeading) => leads.push(isLeading))
+    await ask(redis(), 'SET', `{outpost:${site.name}}:leader`, 'somebody else', 'PX', '600')
+    await expect.poll(() => leads.at(0), { timeout: 5_000 }).toBe(false)
+    await one.catchUp()
+    expect(one.status(1).state).toBe('replicated')
+    await two.stop()
+    await expect.poll(() => one.sharing?.isLeading, { timeout: 5_000 }).toBe(true)
+    await one.setStatus([{ from: 2, to: 2, status: { state: 'applied' } }])
+    const late = await site.open()
+    await expect
+      .poll(async () => {
+        await late.catchUp()
+        return [1, 2].map((seq) => late.status(seq).state)
+      })
+      .toEqual(['replicated', 'applied'])
   })
 
   it('facts, epochs and drops of the leader reach the others', async () => {
