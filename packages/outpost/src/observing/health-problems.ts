@@ -137,15 +137,23 @@ function silence({ isConnected, reason, silentMs }: HealthFacts['main']): string
   return `the connection stands, but nothing has come for ${seconds(silentMs ?? 0)}`
 }
 
-function replicaProblems({ main, replica, replicaBehindMs, lagSeconds }: HealthFacts): Problem[] {
+function replicaProblems({
+  main,
+  replica,
+  replicaRefusal,
+  replicaBehindMs,
+  lagSeconds,
+}: HealthFacts): Problem[] {
   const problems: Problem[] = []
   if (replica === 'unreachable') {
     problems.push({
       code: 'replica_unreachable',
-      message: 'The local replica does not answer.',
-      hint: isInContact(main)
-        ? 'Reads go to main meanwhile; start the replica.'
-        : 'Rows recorded here can be read by id; lists wait for the replica or main. Start the replica.',
+      message: `The local replica does not answer${replicaRefusal ? `: ${replicaRefusal.reason}` : ''}.`,
+      hint: `${
+        isInContact(main)
+          ? 'Reads go to main meanwhile.'
+          : 'Rows recorded here can be read by id; lists wait for the replica or main.'
+      } ${replicaRefusal?.hint ?? 'Start the replica.'}`,
     })
   }
   if (replica === 'diverged') {

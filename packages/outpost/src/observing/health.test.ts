@@ -84,6 +84,21 @@ describe('judgeHealth', () => {
     expect(hintOf(alone)).toContain('wait for the replica or main')
   })
 
+  it('says why a replica refuses the site, and what to do about that', () => {
+    const replicaRefusal = {
+      reason: 'it refuses the password (SQLSTATE 28P01)',
+      hint: 'Look at pg_hba.conf.',
+    }
+    const { problems } = judgeHealth({ ...well, replica: 'unreachable', replicaRefusal })
+    expect(problems).toMatchObject([
+      {
+        code: 'replica_unreachable',
+        message: 'The local replica does not answer: it refuses the password (SQLSTATE 28P01).',
+        hint: 'Reads go to main meanwhile. Look at pg_hba.conf.',
+      },
+    ])
+  })
+
   it('says of the stuck ones what main said of the first', () => {
     const { problems } = judgeHealth({
       ...well,

@@ -33,6 +33,8 @@ export interface HealthFacts {
   readonly bufferAlarmSize: number
   readonly main: MainContact
   readonly replica: 'connected' | 'unreachable' | 'diverged' | 'unused'
+  /** What it says instead of answering, where waiting will not cure that. */
+  readonly replicaRefusal?: { readonly reason: string; readonly hint: string } | undefined
   /** Tables whose reserved numbers run out. */
   readonly keyShortages?: readonly {
     readonly table: string

@@ -1,5 +1,6 @@
 import { isOutpostError } from '../errors/outpost-error.ts'
 import { sqlstateOf } from './sqlstate.ts'
+import { tlsAdvice } from './tls-advice.ts'
 
 const socketWords: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
@@ -12,6 +13,13 @@ const socketWords: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the connection timed out',
 }
 
+const sqlstateWords: Readonly<Record<string, string>> = {
+  '28000': 'it refuses the login',
+  '28P01': 'it refuses the password',
+  '3D000': 'it has no such database',
+  '53300': 'it takes no more connections',
+}
+
 /**
  * Why a database did not answer, in words that anybody may read: without addresses, names and roles, which the driver's
  * and the server's own text has (P9). That text belongs in the `cause`. Pure.
@@ -22,5 +30,10 @@ export function failureWords(error: unknown): string {
   const words = typeof code === 'string' ? socketWords[code] : undefined
   if (words !== undefined) return words
   const sqlstate = sqlstateOf(error)
-  return sqlstate === undefined ? 'the connection failed' : `it said SQLSTATE ${sqlstate}`
+  if (sqlstate !== undefined) {
+    const known = sqlstateWords[sqlstate]
+    return known === undefined ? `it said SQLSTATE ${sqlstate}` : `${known} (SQLSTATE ${sqlstate})`
+  }
+  if (tlsAdvice(error) === undefined) return 'the connection failed'
+  return typeof code === 'string' ? `its encryption failed (${code})` : 'it has no encryption'
 }

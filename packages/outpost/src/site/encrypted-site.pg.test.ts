@@ -83,11 +83,19 @@ describeEachPostgres('a site with encrypted connections', (pg) => {
     }
     const receipt = await record('second')
     const problem = async (code: string) => (await site.health()).problems.find((one) => one.code === code)
-    await waitFor(async () => (await problem('configuration')) && (await problem('replica_unreachable')), {
-      what: 'both being told',
-    })
+    const isToldOf = async (code: string, word: string) =>
+      (await problem(code))?.message.includes(word) === true
+    await waitFor(
+      async () =>
+        (await isToldOf('configuration', 'expired')) && (await isToldOf('replica_unreachable', 'encryption')),
+      { what: 'both being told' },
+    )
     expect(await problem('configuration')).toMatchObject({
       message: expect.stringContaining('certificate has expired'),
+      hint: expect.stringContaining('renew it there'),
+    })
+    expect(await problem('replica_unreachable')).toMatchObject({
+      message: 'The local replica does not answer: its encryption failed (CERT_HAS_EXPIRED).',
       hint: expect.stringContaining('renew it there'),
     })
     expect(receipt.state).toBe('buffered')

@@ -39,6 +39,7 @@ export async function healthReport(parts: SiteParts, engine: SiteEngine): Promis
     bufferAlarmSize: settings.bufferAlarmSize,
     main: facts.main(applierState),
     replica: replica ? facts.replica : 'unused',
+    replicaRefusal: parts.watch.refusal,
     replicaBehindMs: replica && facts.replicaBehindMs,
     applier: facts.applier(applierState),
     stuck: applier.stuck,

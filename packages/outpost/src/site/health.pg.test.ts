@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, type Link, startLink, untilCaughtUp } from '@outpost/lab'
@@ -165,5 +165,30 @@ describeEachPostgres('what health tells of a site', (pg) => {
     await until('what is hidden', only('standby_hidden'))
     await cluster.primary.query('GRANT pg_read_all_stats TO blind')
     await until('health', isHealthy)
+  })
+
+  it('P11: says why the replica refuses the site, and what to do about it', async () => {
+    await open()
+    await until('a healthy site', isHealthy)
+    const admin = await cluster.standby.connect()
+    const hba = join(cluster.standby.dataDirectory, 'pg_hba.conf')
+    const before = await readFile(hba, 'utf8')
+    await writeFile(hba, 'host all all all reject\n')
+    await admin.query('SELECT pg_reload_conf()')
+    await admin.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user',
+    )
+    const refused = await until(
+      'the refusal',
+      (health) => problem(health, 'replica_unreachable')?.message.includes('SQLSTATE') === true,
+    )
+    expect(problem(refused, 'replica_unreachable')).toMatchObject({
+      message: 'The local replica does not answer: it refuses the login (SQLSTATE 28000).',
+      hint: expect.stringContaining('pg_hba.conf'),
+    })
+    await writeFile(hba, before)
+    await admin.query('SELECT pg_reload_conf()')
+    await admin.end()
+    await until('a healthy site again', isHealthy)
   })
 })

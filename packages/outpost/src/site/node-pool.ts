@@ -1,13 +1,20 @@
 import { setMaxListeners } from 'node:events'
 import pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
-import { OutpostError } from '../errors/outpost-error.ts'
+import { isOutpostError, OutpostError } from '../errors/outpost-error.ts'
 import { BoundedClient } from '../postgres/bounded-client.ts'
 import { failureWords } from '../postgres/failure-words.ts'
-import { classify } from '../postgres/sqlstate.ts'
+import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
+import { tlsAdvice } from '../postgres/tls-advice.ts'
 import { Breaker } from './breaker.ts'
 
 export type NodeName = 'replica' | 'main'
+
+/** What a node says instead of answering, and what to do about it. */
+export interface NodeRefusal {
+  readonly reason: string
+  readonly hint: string
+}
 
 export interface NodePoolOptions {
   readonly name: NodeName
@@ -32,6 +39,7 @@ export class NodePool {
   readonly #ends = new Set<Promise<void>>()
   readonly #breaker = new Breaker({ firstPauseMs: 100, maxPauseMs: 2_000 })
   #lastError: string | undefined
+  #refusal: NodeRefusal | undefined
   /** Somebody watches the node and found it away: left alone until told otherwise. */
   #isAway = false
   #uses = usesSignal()
@@ -58,6 +66,11 @@ export class NodePool {
 
   get lastError(): string | undefined {
     return this.#lastError
+  }
+
+  /** Why it does not answer, where waiting will not cure that: the certificate, the password, too many connections. */
+  get refusal(): NodeRefusal | undefined {
+    return this.#refusal
   }
 
   /** Somebody has just reached the node: it is used again at once. */
@@ -125,6 +138,7 @@ export class NodePool {
       client.off('error', onError)
       client.release()
       this.#breaker.succeeded()
+      this.#refusal = undefined
       return result
     } catch (error) {
       running.catch(() => undefined)
@@ -154,6 +168,8 @@ export class NodePool {
 
   #failed(error: unknown): OutpostError {
     this.#lastError = failureWords(error)
+    // That it was given up says nothing new of it.
+    if (!(error instanceof DeadlineError)) this.#refusal = refusalOf(error)
     this.#breaker.failed(this.#clock.monotonicMs())
     return this.#unreachable(`did not answer: ${this.#lastError}`, error)
   }
@@ -163,6 +179,17 @@ export class NodePool {
     const subject = this.name === 'main' ? 'Main' : 'The replica'
     return new OutpostError(code, `${subject} ${what}`, cause === undefined ? {} : { cause })
   }
+}
+
+function refusalOf(error: unknown): NodeRefusal | undefined {
+  const isFull = sqlstateOf(error) === '53300'
+  const advice = tlsAdvice(error)
+  if (!isFull && advice === undefined && classify(error) !== 'configuration') return undefined
+  const own = isOutpostError(error) ? error.hint : undefined
+  const hint = isFull
+    ? 'Raise max_connections there, or end connections that nobody needs.'
+    : (advice ?? own ?? 'Look at user, password and database of the site, and at pg_hba.conf there.')
+  return { reason: failureWords(error), hint }
 }
 
 /** Aborted when the node is found away; every use under way listens, and they may be many. */
