@@ -26,6 +26,7 @@ import {
 import { idOfStep, uuidOf } from './ids.ts'
 import { record } from './record.ts'
 import { critical, instantOf, type RecordingContext } from './recording-context.ts'
+import { seenOf } from './seen.ts'
 
 const transitionsInWords = describeTransitions(unitTransitions)
 
@@ -141,9 +142,10 @@ async function recordChange(
   change: Change,
 ) {
   const id = uuidOf(request.params.id, units)
+  const seen = await seenOf({ site, checks }, units, id, ['status'])
   const transaction = site.transaction()
   const end = isUnitEnd(change.status) ? (change.end ?? new Date(transaction.nowMs)) : undefined
-  transaction.update(units.table, { id }, { status: change.status, end_time: end, notes: change.notes })
+  transaction.update(units.table, { id }, { status: change.status, end_time: end, notes: change.notes }, seen)
   return record(site, request, reply, {
     transaction,
     status: 200,

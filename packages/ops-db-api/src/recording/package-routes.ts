@@ -12,6 +12,7 @@ import { idOfStep, uuidOf } from './ids.ts'
 import { assertFinalizable, contentOf, type PackageContent } from './package-content.ts'
 import { record } from './record.ts'
 import { critical, type RecordingContext } from './recording-context.ts'
+import { seenOf } from './seen.ts'
 
 /** Making a package and finalizing it. */
 export function packageRoutes(context: RecordingContext): void {
@@ -87,8 +88,9 @@ function finalizeRoute(context: RecordingContext): void {
       const id = uuidOf(request.params.id, packages)
       for (let attempt = 1; ; attempt++) {
         const before = await contentOf(context.checks, id)
+        const seen = await seenOf(context, packages, id, ['state', 'finalized_at'])
         try {
-          return await record(context.site, request, reply, finalizing(context, id, before))
+          return await record(context.site, request, reply, finalizing(context, id, before, seen))
         } catch (error) {
           if (!(error instanceof ContentChanged)) throw error
           if (attempt === finalizeAttempts) {
@@ -105,7 +107,12 @@ function finalizeRoute(context: RecordingContext): void {
 
 class ContentChanged extends Error {}
 
-function finalizing({ site, checks }: RecordingContext, id: string, before: PackageContent | undefined) {
+function finalizing(
+  { site, checks }: RecordingContext,
+  id: string,
+  before: PackageContent | undefined,
+  seen: Awaited<ReturnType<typeof seenOf>>,
+) {
   const transaction = site.transaction()
   transaction.update(
     packages.table,
@@ -115,6 +122,7 @@ function finalizing({ site, checks }: RecordingContext, id: string, before: Pack
       size_bytes: before?.sizeBytes,
       file_count: before?.fileCount,
     },
+    seen,
   )
   for (const fileId of before?.looseFileIds ?? []) {
     transaction.update(files.table, { id: fileId }, { raw_data_package_id: id })

@@ -8,6 +8,7 @@ import { allChecked, type Verdict } from './checks.ts'
 import { idOfStep, uuidOf } from './ids.ts'
 import { record } from './record.ts'
 import { critical, type RecordingContext } from './recording-context.ts'
+import { seenOf } from './seen.ts'
 import {
   canChangeTransfer,
   isTransferEnd,
@@ -74,15 +75,17 @@ function statusRoute({ app, site, looks, checks }: RecordingContext): void {
     const id = uuidOf(request.params.id, transfers)
     const { status, bytes } = request.body
     const known = await looks.row(transfers.table, id)
+    const seen = await seenOf({ site, checks }, transfers, id, ['status'])
     const transaction = site.transaction()
     const now = new Date(transaction.nowMs)
-    transaction.update(transfers.table, { id }, { status, bytes, ...timesOf(status, now) })
+    transaction.update(transfers.table, { id }, { status, bytes, ...timesOf(status, now) }, seen)
     // The package follows its transfer in the same transaction, where the site knows which package it is.
     if (known.kind === 'present') {
       transaction.update(
         packages.table,
         { id: known.row.raw_data_package_id },
         { state: packageStateAfter[status] },
+        await seenOf({ site, checks }, packages, String(known.row.raw_data_package_id), ['state']),
       )
     }
     return record(site, request, reply, {
