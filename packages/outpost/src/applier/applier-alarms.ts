@@ -1,4 +1,5 @@
 import { isOutpostError } from '../errors/outpost-error.ts'
+import { ledgerMajor } from '../ledger/ledger-major.ts'
 import { classify, sqlstateOf } from '../postgres/sqlstate.ts'
 import { tlsAdvice } from '../postgres/tls-advice.ts'
 import type { Seq } from '../transaction/transaction.ts'
@@ -18,6 +19,15 @@ export function strangerAlarm(main: { readonly system: string; readonly timeline
     code: 'lineage_refused',
     message: `Main (system ${main.system}, timeline ${main.timeline}) does not descend from the server that this site wrote to.`,
     hint: 'Check which server is the right one, then run `outpost site accept-main`.',
+  }
+}
+
+export function ledgerAlarm(major: number): ApplierAlarm {
+  const isNewer = major > ledgerMajor
+  return {
+    code: 'ledger_version',
+    message: `Nothing is applied: the ledger of main has major version ${major}, this site needs ${ledgerMajor}.`,
+    hint: `Recording goes on. ${isNewer ? 'Install the newer version of Outpost at this site' : 'Run `outpost migrate` of this version against main'}; the site tries again every 30 s.`,
   }
 }
 

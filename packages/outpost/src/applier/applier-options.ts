@@ -18,6 +18,8 @@ export interface ApplierAlarm {
     | 'epoch_fenced'
     | 'not_migrated'
     | 'schema_unknown'
+    /** Main's ledger is of another major version than this site's software. */
+    | 'ledger_version'
     | 'configuration'
     | 'stuck'
     | 'rejections'

@@ -2,7 +2,7 @@ import { OutpostError } from '../errors/outpost-error.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import { Activity, type Rest } from './activity.ts'
 import { Alarms } from './alarms.ts'
-import { fencedAlarm, rejectionsAlarm, strangerAlarm } from './applier-alarms.ts'
+import { fencedAlarm, ledgerAlarm, rejectionsAlarm, strangerAlarm } from './applier-alarms.ts'
 import type { ApplierOptions, ApplierState } from './applier-options.ts'
 import type { Contact } from './contact.ts'
 import { EpochMoves } from './epoch-moves.ts'
@@ -182,6 +182,8 @@ export class Applier {
         throw new OutpostError('main_unreachable', 'Main is in recovery: it takes no writes for the moment.')
       case 'stranger':
         return this.#recovery.block(strangerAlarm(answer))
+      case 'ledger':
+        return this.#recovery.block(ledgerAlarm(answer.major))
       case 'fenced':
         await journal.openEpoch()
         return this.#recovery.afterFence()

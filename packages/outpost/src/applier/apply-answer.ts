@@ -62,6 +62,8 @@ export function readHelloAnswer(answer: unknown): HelloAnswer {
         system: String(answer.system_identifier),
         timeline: Number(answer.timeline),
       }
+    case 'ledger':
+      return { kind: 'ledger', major: Number(answer.major) }
     case 'welcome':
       if (!Array.isArray(answer.chain)) throw unknownForm('hello', answer)
       return {

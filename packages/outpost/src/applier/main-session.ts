@@ -44,6 +44,8 @@ export type HelloAnswer =
   | { readonly kind: 'stranger'; readonly system: string; readonly timeline: number }
   /** This life of the journal has ended. */
   | { readonly kind: 'fenced' }
+  /** Main's ledger is of another major version; nothing was written to it. */
+  | { readonly kind: 'ledger'; readonly major: number }
 
 /**
  * How often the same class-42 rejection was seen since a statement of its shape succeeded (N11). Main counts; the site

@@ -1,7 +1,9 @@
 import type pg from 'pg'
 import type { Clock } from '../clock/clock.ts'
 import { OutpostError } from '../errors/outpost-error.ts'
+import { ledgerMajor } from '../ledger/ledger-major.ts'
 import { DatabaseClient, type DatabaseClientConfig } from '../postgres/database-client.ts'
+import { sqlstateOf } from '../postgres/sqlstate.ts'
 import type { Epoch, Seq } from '../transaction/transaction.ts'
 import { readApplyAnswer, readHelloAnswer } from './apply-answer.ts'
 import { callDeadlineMs, measured, unknownLink } from './call-deadline.ts'
@@ -73,18 +75,34 @@ class PgMainSession implements MainSession {
 
   async hello(request: HelloRequest): Promise<HelloAnswer> {
     const { site, epoch, earlier, remembered } = request
-    const [roundTripMs, rows] = await Promise.all([
+    const [roundTripMs, answer] = await Promise.all([
       // Goes ahead on the same way: the greeting itself writes, and would be taken for a longer link.
       this.#roundTrip('greeting main'),
-      this.#query('greeting main', 'SELECT outpost.hello($1, $2, $3::uuid[], $4) AS answer', [
-        site,
-        epoch,
-        earlier,
-        remembered ?? null,
-      ]),
+      this.#greet([site, epoch, earlier, remembered ?? null]),
     ])
-    const answer = readHelloAnswer(rows[0]!.answer)
     return answer.kind === 'welcome' ? { ...answer, roundTripMs } : answer
+  }
+
+  async #greet(values: readonly unknown[]): Promise<HelloAnswer> {
+    try {
+      const rows = await this.#query(
+        'greeting main',
+        `SELECT CASE outpost.ledger_major() WHEN ${ledgerMajor} THEN outpost.hello($1, $2, $3::uuid[], $4)
+         ELSE jsonb_build_object('kind', 'ledger', 'major', outpost.ledger_major()) END AS answer`,
+        values,
+      )
+      return readHelloAnswer(rows[0]!.answer)
+    } catch (error) {
+      // In another major version the greeting itself may have another form.
+      const major = sqlstateOf(error) === '42883' ? await this.#ledgerMajor() : ledgerMajor
+      if (major === ledgerMajor) throw error
+      return { kind: 'ledger', major }
+    }
+  }
+
+  async #ledgerMajor(): Promise<number> {
+    const rows = await this.#query('asking for the ledger', 'SELECT outpost.ledger_major() AS major', [])
+    return Number(rows[0]!.major)
   }
 
   async #roundTrip(step: string): Promise<number> {

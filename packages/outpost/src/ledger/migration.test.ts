@@ -13,7 +13,7 @@ const pinned = {
   '4 apply': '1257540188d0a625f9eab5aaf83afce8dd5f4b9780d69d12ca39c9cda99f813f',
   '5 keys': 'eb64d60b9312cf0fef0eadd6b35dc30b2c742f4c98012e898d2061a1bc7498c3',
   '6 conflicts': 'a8ae5edfba7c628ece960880835f9fc6b0446a684396fd0b5985c51128552709',
-  '7 schema': 'ca619bf6ce3dd7ffcb10e940cd5be516b84feec27f4c23928258855c0046c515',
+  '7 schema': '343d1931b7818b424910549e511088449727c1f07b92aa1128b155c14d295aed',
 }
 
 describe('the migrations of Outpost', () => {

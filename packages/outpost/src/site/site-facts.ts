@@ -149,6 +149,8 @@ export class SiteFacts {
 const lastingAlarms: ReadonlySet<ApplierAlarm['code']> = new Set([
   'lineage_refused',
   'not_migrated',
+  'schema_unknown',
+  'ledger_version',
   'configuration',
   'rejections',
   'stuck',

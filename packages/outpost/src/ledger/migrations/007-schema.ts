@@ -1,9 +1,17 @@
+import { ledgerMajor } from '../ledger-major.ts'
+
 /**
  * What the application's schema was and is: one row for each migration that was installed or reverted. The rows
  * replicate with the tables that they tell of, so a snapshot of a replica has the form of its tables and the version of
  * it. A site brings what it recorded under an earlier version to the present one with the steps that stand here.
  */
 export const schemaSql = `
+CREATE FUNCTION outpost.ledger_major() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  -- Another one, and only that, may ask for other software at the sites.
+  SELECT ${ledgerMajor}
+$$;
+
 CREATE TABLE outpost.schema_change (
   version bigint PRIMARY KEY,
   id uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
