@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
 import { setConflictPolicy } from './conflict-policies.ts'
 import { type Migration, type MigrationSet, migrationChecksum, outpostMigrations } from './migration.ts'
-import { noteInstalled } from './note-schema-change.ts'
+import { awaitWriters, noteInstalled } from './note-schema-change.ts'
 
 export interface MigrateOptions {
   /** Only say what would be installed. */
@@ -132,6 +132,7 @@ async function installedRows(client: ClientBase): Promise<readonly InstalledRow[
 async function install(client: ClientBase, step: MigrationStep, migration: Migration): Promise<void> {
   await client.query('BEGIN')
   try {
+    await awaitWriters(client, migration.lift ?? [])
     await client.query(migration.sql)
     await client.query(
       'INSERT INTO outpost.migration (namespace, number, name, checksum) VALUES ($1, $2, $3, $4)',

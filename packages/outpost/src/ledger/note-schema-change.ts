@@ -3,22 +3,44 @@ import { inverted, type SchemaStep } from '../schema/schema-step.ts'
 import type { MigrationStep } from './migrate.ts'
 import type { Migration } from './migration.ts'
 
+/**
+ * Waits, at the start of a migration's database transaction, for what others have written of the tables that its steps
+ * name and not committed: the migration would not see it, nor they the new version. Whoever writes later waits for it.
+ */
+export async function awaitWriters(client: ClientBase, steps: readonly SchemaStep[]): Promise<void> {
+  const named = steps.flatMap((step) => ('from' in step ? [step.table, step.from] : [step.table]))
+  const { rows } = await client.query<{ readonly tables: string | null }>(
+    `SELECT string_agg(DISTINCT oid::regclass::text, ', ') AS tables FROM pg_class
+     WHERE oid IN (SELECT to_regclass(name) FROM unnest($1::text[]) name) AND relkind IN ('r', 'p')`,
+    [named],
+  )
+  const tables = rows[0]?.tables
+  if (tables) await client.query(`LOCK TABLE ${tables} IN SHARE ROW EXCLUSIVE MODE`)
+}
+
 /** Notes an application's migration as the newest version of the schema, in the database transaction that installs it. */
 export async function noteInstalled(
   client: ClientBase,
   step: MigrationStep,
-  { lift = [], lower = inverted(lift) }: Migration,
+  migration: Migration,
 ): Promise<void> {
-  await note(client, step, { lift, lower, isReverted: false })
+  const { lift = [] } = migration
+  await note(client, step, { lift, lower: lowerOf(migration), isReverted: false })
 }
 
 /** Notes that it was undone: a version of its own, since writes recorded under the undone one are still to come. */
 export async function noteReverted(
   client: ClientBase,
   step: MigrationStep,
-  { lift = [], lower = inverted(lift) }: Migration,
+  migration: Migration,
 ): Promise<void> {
-  await note(client, step, { lift: lower, lower: lift, isReverted: true })
+  const { lift = [] } = migration
+  await note(client, step, { lift: lowerOf(migration), lower: lift, isReverted: true })
+}
+
+/** What its way back means for writes that were recorded after it. */
+export function lowerOf({ lift = [], lower = inverted(lift) }: Migration): readonly SchemaStep[] {
+  return lower
 }
 
 interface Change {

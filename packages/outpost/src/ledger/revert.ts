@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg'
 import { OutpostError } from '../errors/outpost-error.ts'
 import { type MigrationStep, migrationLock } from './migrate.ts'
 import { type Migration, type MigrationSet, migrationChecksum } from './migration.ts'
-import { noteReverted } from './note-schema-change.ts'
+import { awaitWriters, lowerOf, noteReverted } from './note-schema-change.ts'
 
 /**
  * Undoes the newest installed migration of an application, in one database transaction. Writes that sites recorded under
@@ -56,6 +56,7 @@ async function undo(
 ): Promise<void> {
   await client.query('BEGIN')
   try {
+    await awaitWriters(client, lowerOf(migration))
     await client.query(migration.down)
     await client.query('DELETE FROM outpost.migration WHERE namespace = $1 AND number = $2', [
       step.namespace,

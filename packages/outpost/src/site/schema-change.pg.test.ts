@@ -297,6 +297,34 @@ describeEachPostgres('a migration with a full journal', (pg) => {
     expect(await world.onMain(`SELECT FROM outpost.ledger WHERE outcome = 'rejected'`)).toEqual([])
   })
 
+  it('P3: a migration that changes values waits for what a CALL has written of them and not committed', async () => {
+    await (await world.insert('note', { id: 1, text: 'note 1' })).replicated()
+    const [other, gate] = [await world.cluster.primary.connect(), await world.cluster.primary.connect()]
+    await other.query(`BEGIN; INSERT INTO note (id, text) VALUES (2, 'not yet')`)
+    await gate.query('SELECT pg_advisory_lock(7)')
+    const write = world.site.transaction()
+    write.insert('mark', { id: 1, note_id: 1, kind: 'red' })
+    write.insert('note', { id: 2, text: 'note 2' })
+    const receipt = await world.site.append(write)
+    const isWaiting = async (what: string, where: string) =>
+      await waitFor(
+        async () => (await world.onMain(`SELECT FROM pg_locks WHERE NOT granted AND (${where})`)).length > 0,
+        { what },
+      )
+    await isWaiting('a CALL behind the other insert', `locktype = 'transactionid'`)
+    const installed = world.install({
+      sql: `UPDATE mark SET kind = 'rouge' WHERE kind = 'red'; SELECT pg_advisory_xact_lock(7)`,
+      lift: [{ kind: 'map_values', table: 'public.mark', column: 'kind', values: { red: 'rouge' } }],
+    })
+    await isWaiting('the migration', `locktype = 'advisory' OR relation = 'mark'::regclass`)
+    await other.query('ROLLBACK')
+    await receipt.applied()
+    await gate.query('SELECT pg_advisory_unlock(7)')
+    await installed
+    await Promise.all([other.end(), gate.end()])
+    expect(await world.onMain('SELECT kind FROM mark')).toEqual([{ kind: 'rouge' }])
+  })
+
   it('N9: a write under the new name of a table waits for the elder one under its old name, also after a restart', async () => {
     const [, sized] = await backlog()
     await world.install({
