@@ -56,7 +56,7 @@ CREATE FUNCTION outpost.apply_group(
   p_schema bigint
 ) RETURNS timestamptz
 LANGUAGE plpgsql AS $$
--- Answers when it was applied, or NULL when the transactions must go one by one.
+-- Answers when it was applied, or NULL when the transactions must go one by one; infinity when a lock was waited for in full.
 DECLARE
   v_run jsonb;
   v_shape integer;
@@ -90,7 +90,7 @@ BEGIN
   PERFORM outpost.check_schema(p_schema);
   RETURN v_at;
 EXCEPTION WHEN OTHERS THEN
-  RETURN NULL;
+  RETURN CASE WHEN SQLSTATE = '55P03' THEN 'infinity'::timestamptz END;
 END $$;
 
 CREATE FUNCTION outpost.stored_outcome(p_site text, p_epoch uuid, p_mark bigint, p_transaction jsonb) RETURNS jsonb

@@ -101,7 +101,10 @@ BEGIN
     IF NOT v_group ? 's'
       AND (cardinality(v_failed) = 0 OR NOT v_failed && ARRAY(SELECT jsonb_array_elements_text(v_group->'d')::bigint)) THEN
       v_at := outpost.apply_group(p_site, v_epochs[v_e], v_marks[v_e], v_lineage, v_shapes, v_texts, v_are_mergeable, v_group, v_schema);
-      IF v_at IS NOT NULL THEN
+      IF v_at = 'infinity' THEN
+        -- Which of them needs the lock is found at once: two waits in full are longer than the site waits for an answer.
+        v_locked := v_locked + 1;
+      ELSIF v_at IS NOT NULL THEN
         COMMIT;
         v_outcomes := array_append(v_outcomes, jsonb_build_object('g', i, 'o', 'applied', 'at', v_at));
         IF v_streaks <> '[]' THEN
