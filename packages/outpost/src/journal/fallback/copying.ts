@@ -24,7 +24,7 @@ export async function copy(
   const plan = planOf(store, script, args, reply)
   const isStill = (state: LocalState) => state.mode === 'redis' && state.journal === journal
   if (plan === undefined) return isStill(store.state) ? 'copied' : 'left'
-  if (plan.bytes > 0) store.refuseFull([...args, ...plan.bodies])
+  if (plan.bytes > 0) store.refuseUncopied([...args, ...plan.bodies])
   return await store.write((tables) => {
     if (!isStill(tables.state)) return 'left'
     return plan.take(tables)

@@ -2,8 +2,9 @@ import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Link, makeLabFolder, RedisServer, startLink } from '@outpost/lab'
 import { describeRedis } from '@outpost/lab/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Journal } from '../journal.ts'
+import { productSettings } from '../lmdb/environment-settings.ts'
 import type { RedisJournalOptions } from '../redis/open.ts'
 import { ask, useRedisSites } from '../redis/redis-site.spec-suite.ts'
 import { sampleDraft, sampleIdempotentDraft } from '../sample-draft.spec-suite.ts'
@@ -254,6 +255,20 @@ describeRedis('a journal in Redis with a fallback', () => {
       expect(isAway(journal)).toBe(true)
       expect(await ask(server, 'HGET', meta, 'journal')).toBe('another')
     })
+  })
+
+  it('P3, P11: with no room for the copy nothing is stored in Redis either, as the refusal says', async () => {
+    let freeBytes = 2 ** 40
+    const disk = vi.spyOn(productSettings, 'freeBytes').mockImplementation(() => freeBytes)
+    onTestFinished(() => disk.mockRestore())
+    const site = makeSite()
+    const journal = await open(site)
+    await journal.append(sampleDraft(1))
+    freeBytes = 8 * 2 ** 20
+    await expect(journal.append(sampleDraft(2))).rejects.toMatchObject({ code: 'journal_full' })
+    expect(await idsInRedis(site.name)).toEqual(idsFrom(1, 1))
+    freeBytes = 2 ** 40
+    expect((await journal.append(sampleDraft(3))).seq).toBe(2)
   })
 
   it('N22: an Idempotency-Key of before is known while Redis is away, and one of meanwhile afterwards', async () => {

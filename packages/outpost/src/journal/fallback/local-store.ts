@@ -97,7 +97,12 @@ export class LocalStore {
 
   /** Throws `journal_full` when the disk might not take these texts. */
   refuseFull(texts: readonly string[]): void {
-    this.#env.space.refuseAppend(texts.reduce((sum, text) => sum + text.length, 0))
+    this.#env.space.refuseAppend(charactersOf(texts))
+  }
+
+  /** The same for what Redis has stored already: it may use the room that appends leave alone. */
+  refuseUncopied(texts: readonly string[]): void {
+    this.#env.space.refuseWrite(charactersOf(texts))
   }
 
   /** The site leaves Redis, unless somebody was faster. Answers whether it did. */
@@ -328,6 +333,8 @@ export class LocalStore {
     await closeLocalEnvironment(this.#env)
   }
 }
+
+const charactersOf = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + text.length, 0)
 
 /** lmdb's own promise of the batch is handed to nobody: its rejection would end the process. */
 function holdBatch({ root }: LocalEnvironment): void {

@@ -166,6 +166,8 @@ export class PairedLink implements StoreLink {
       const found = store.look(script, args)!
       if (script === lua.load || found.length > 1) return found
     }
+    // Before Redis has it: what is refused here was stored nowhere.
+    if (script === lua.append) store.refuseFull(args)
     const reply = await this.#ask(journal, script, args)
     if (reply === undefined) return undefined
     // What is found may not be in the copy yet; facts and epochs are taken with their version.

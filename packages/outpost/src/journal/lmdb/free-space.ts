@@ -35,9 +35,9 @@ export class FreeSpace {
     this.#refuse(bytes, keptFromAppends)
   }
 
-  /** Throws `journal_full` when not even the journal's own housekeeping fits. */
-  refuseWrite(): void {
-    this.#refuse(0, keptFromAll)
+  /** Throws `journal_full` when not even the journal's own housekeeping, of so many bytes, fits. */
+  refuseWrite(bytes = 0): void {
+    this.#refuse(bytes, keptFromAll)
   }
 
   #refuse(bytes: number, kept: number): void {
