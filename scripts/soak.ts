@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { findPostgres, RedisServer, startCluster } from '@outpost/lab'
 import type { PostgresUnderTest } from '@outpost/lab/testing'
+import { type RedisFault, redisFaults, runFallbacks } from '../tests/harness/fallback-runs.ts'
 import { runHandOver } from '../tests/harness/hand-over-run.ts'
 import { type KillStep, killSteps } from '../tests/harness/kill-points.ts'
 import { runKills } from '../tests/harness/kill-runs.ts'
@@ -103,6 +104,10 @@ const soaks: readonly Soak[] = [
     name: `redis-kill-${step}`,
     run: (pg: PostgresUnderTest) => killSharedAt(pg, step),
   })),
+  ...redisFaults.map((fault) => ({
+    name: `redis-fallback-${fault}`,
+    run: (pg: PostgresUnderTest) => failRedis(pg, fault),
+  })),
   { name: 'hand-over', run: handOver },
 ]
 
@@ -139,6 +144,23 @@ async function killSharedAt({ binaries }: PostgresUnderTest, step: KillStep): Pr
       seed,
       onProgress,
     })
+    progress(`${result.kills} kills, ${result.acknowledged} acknowledged, ${result.replays} answered again`)
+    return [...result.violations, ...result.contradictions]
+  } finally {
+    await redis.destroy()
+    await cluster.stop()
+  }
+}
+
+/** Redis fails under three processes that keep a copy beside it, and each is killed around that. */
+async function failRedis({ binaries }: PostgresUnderTest, fault: RedisFault): Promise<readonly unknown[]> {
+  const cluster = await startCluster({ binaries })
+  const redis = await RedisServer.start()
+  try {
+    const onProgress = (done: number) => {
+      if (done % 30 === 0) progress(`${done} of ${kills} kills`)
+    }
+    const result = await runFallbacks({ cluster, redis, fault, runs: Math.ceil(kills / 3), seed, onProgress })
     progress(`${result.kills} kills, ${result.acknowledged} acknowledged, ${result.replays} answered again`)
     return [...result.violations, ...result.contradictions]
   } finally {
