@@ -213,9 +213,9 @@ export class Confirmer {
 
   async #confirm(seqs: readonly Seq[]): Promise<void> {
     const { journal, clock } = this.#options
-    // Main may have lost one of them while the replica was asked.
-    const still = seqs.filter((seq) => journal.status(seq).state === 'applied')
     await this.#options.onConfirming?.()
+    // Main may have lost one of them meanwhile.
+    const still = seqs.filter((seq) => journal.status(seq).state === 'applied')
     const replicatedAtMs = clock.nowMs()
     const changes = seqRanges(still).map(
       ({ from, to }): StatusChange => ({ from, to, status: { state: 'replicated', replicatedAtMs } }),

@@ -117,6 +117,7 @@ async function openJournal(settings: SiteSettings, seams: SiteSeams, clock: Cloc
     // What was recorded meanwhile has the old names, too.
     await rename(lastSeq)
   }
+  keptClock.start()
   return { journal, overlay, dependencies, cones, decisions, recoveredDecisions, sent, keptClock }
 }
 
