@@ -117,6 +117,15 @@ export const conflictRules: readonly Rule[] = [
         test: { file: policies, title: 'N11, N24: an own function that is gone stops the applier' },
       },
       {
+        ensures: 'a stamp is found in whatever time zone its row is named',
+        file: change,
+        find: `p_is_exact boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET timezone = 'UTC' AS $$`,
+        replace: `p_is_exact boolean) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$`,
+        test: { file: policies, title: 'N24: last writer: a row is the same one whatever time zone' },
+      },
+      {
         ensures: 'an own function looks no name up where somebody could put another one',
         file: change,
         find: `PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);`,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describeEachPostgres, useServer, waitFor } from '@outpost/lab/testing'
 import { Client as pgClient } from 'pg'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { openTestMain, openTestSite, type TestMain, type TestSite } from '../applier/real-site.spec-suite.ts'
 import type { Operation, TextRow } from '../transaction/operation.ts'
 import { conflictPolicies, type PolicyDeclaration, setConflictPolicy } from './conflict-policies.ts'
@@ -201,6 +201,26 @@ describeEachPostgres('conflict policies on main', (pg) => {
     const later = await write(institute, update({ status: 'failed' }), secondsAhead(1))
     expect(later.status.isOverruled).toBeUndefined()
     expect(await row()).toMatchObject({ status: 'failed' })
+  })
+
+  it('N24: last writer: a row is the same one whatever time zone the session of a site has', async () => {
+    await main.query(
+      `CREATE TABLE tick (at timestamptz PRIMARY KEY, note text); INSERT INTO tick VALUES ('2027-01-01T00:00Z')`,
+    )
+    await setConflictPolicy(main.client, 'public.tick', 'last_writer')
+    const config = { ...main.config, options: '-c timezone=America/Santiago' }
+    const west = await openTestSite({ config, catalog: main.catalog, site: 'west', retryAttempts: 1 })
+    onTestFinished(() => west.stop())
+    const note = (text: string): Operation => ({
+      kind: 'update',
+      table: 'public.tick',
+      key: { at: '2027-01-01 00:00:00+00' },
+      set: { note: text },
+    })
+    await write(observatory, note('later'), secondsAhead(-10))
+    const lost = await write(west, note('earlier'), secondsAhead(-20))
+    expect(lost.status.isOverruled).toBe(true)
+    expect(await main.query('SELECT note FROM tick')).toEqual([{ note: 'later' }])
   })
 
   it('N24: append only: main refuses updates and deletes, and takes rows', async () => {

@@ -3,10 +3,11 @@
  * client saw is compared with what main has, and the policy says what becomes of it.
  *
  * Values are compared as jsonb of their column's type: exact for every type, also those without an equality of their own.
+ * An instant stands there in UTC, so that a row has one key whatever time zone a session has.
  */
 export const changeSql = `
 CREATE FUNCTION outpost.typed_values(p_table regclass, p_columns text[], p_values jsonb, p_from integer, p_is_exact boolean) RETURNS jsonb
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET timezone = 'UTC' AS $$
 -- The values from place p_from on as {column: value}; with the column's length and precision where p_is_exact.
 DECLARE
   v_result jsonb;
@@ -26,7 +27,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION outpost.lock_row(p_table regclass, p_key text[], p_values jsonb) RETURNS jsonb
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET timezone = 'UTC' AS $$
 DECLARE
   v_types text[] := outpost.column_types(p_table, p_key, false, false);
   v_row jsonb;
