@@ -105,6 +105,25 @@ describeEachPostgres('one CALL of the apply procedure', (pg) => {
     ])
   })
 
+  it('P5, N12: ends after twenty waits for locks, those of whole groups among them', async () => {
+    const contact = await hello()
+    await main.query(`SET lock_timeout = '100ms'`)
+    const held = Array.from({ length: 40 }, () => randomUUID())
+    await main.query('INSERT INTO unit (id, name) SELECT id, id FROM unnest($1::uuid[]) id', [held])
+    const holder = await server().connect(main.database)
+    await holder.query('BEGIN')
+    await holder.query('SELECT FROM unit FOR UPDATE')
+    // A first group of two that are locked, then one of each group.
+    const operations = held.flatMap((id, index) =>
+      index < 2 ? [finish(id)] : [finish(id), unit(randomUUID())],
+    )
+    const transactions = operations.map((operation, index) => transaction(index + 1, [operation]))
+    const answer = await call(contact, transactions, { groupSize: 2 })
+    await holder.end()
+    expect(answer).toMatchObject({ kind: 'done', stopped: 'locked' })
+    expect(answer.outcomes!.filter(({ sqlstate }) => sqlstate === '55P03').length).toBeLessThan(20)
+  })
+
   it('N9, P4: does nothing of what rests on a CALL that has not applied all that it carried', async () => {
     const contact = await hello()
     const bad = transaction(1, [file(randomUUID(), 'x', randomUUID(), '-1')])

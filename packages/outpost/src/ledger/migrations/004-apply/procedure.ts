@@ -141,7 +141,7 @@ BEGIN
         END IF;
         IF v_outcome->>'sqlstate' = '55P03' THEN
           v_locked := v_locked + 1;
-          IF v_locked = 20 THEN
+          IF v_locked >= 20 THEN
             v_stopped := 'locked';
           END IF;
         END IF;
