@@ -14,7 +14,11 @@ export function policiesOption(
     parse: (text) => {
       const pairs = text.split(',').map((pair) => declarationOf(pair.trim()))
       if (pairs.includes(undefined)) return { kind: 'problem', message: `must be ${form}` }
-      return { kind: 'value', value: Object.fromEntries(pairs as readonly Declaration[]) }
+      const declarations = pairs as readonly Declaration[]
+      const tables = declarations.map(([table]) => table)
+      const twice = tables.find((table, index) => tables.indexOf(table) !== index)
+      if (twice !== undefined) return { kind: 'problem', message: `names the table ${twice} twice` }
+      return { kind: 'value', value: Object.fromEntries(declarations) }
     },
   }
 }
@@ -25,7 +29,7 @@ function declarationOf(pair: string): Declaration | undefined {
   const at = pair.indexOf('=')
   const [table, policy] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()]
   if (at < 1 || table === '') return undefined
-  if (/^function:\S+$/.test(policy)) return [table, { function: policy.slice('function:'.length) }]
+  if (/^function:[^\s.]+\.\S+$/.test(policy)) return [table, { function: policy.slice('function:'.length) }]
   const known = plain.find((name) => name === policy)
   return known && [table, known]
 }

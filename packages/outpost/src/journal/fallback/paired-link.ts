@@ -135,7 +135,9 @@ export class PairedLink implements StoreLink {
     await redis.stop()
     await this.#returning
     await Promise.allSettled([...this.#underWay])
-    if (this.#participation !== undefined) await store.part().catch(() => undefined)
+    // Who leaves Redis for all counts among those that use the store before its first tick says so.
+    const isCounted = this.#participation !== undefined || store.state.mode !== 'redis'
+    if (isCounted) await store.part().catch(() => undefined)
     await store.close()
   }
 
@@ -249,6 +251,8 @@ export class PairedLink implements StoreLink {
     const { redis, store, leaveAfterMs } = this.#options
     this.#participation = undefined
     const { outage } = redis
+    // Whichever process brought the journal back, what stood in the way is over.
+    if (outage === undefined) this.#trouble = undefined
     if (outage === undefined || outage.forMs < leaveAfterMs) return
     await store.leave(outage.reason.message)
     this.#look()
