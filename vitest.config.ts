@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const conditions = ['@outpost/source']
 const roots = ['packages/*/src', 'tests', 'benchmarks', 'examples', 'scripts']
@@ -10,11 +11,24 @@ const shared = {
 }
 const serverTests = roots.map((root) => `${root}/**/*.{${needsServers.join(',')}}.test.ts`)
 
+/** What takes longest begins first: begun last, it would run alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const place = ({ moduleId }: TestSpecification): number => {
+      if (moduleId.includes('/kill-at-each-step.')) return 0
+      return /\/(tests|benchmarks)\/[^/]+$/.test(moduleId) ? 1 : 2
+    }
+    return sorted.toSorted((a, b) => place(a) - place(b))
+  }
+}
+
 /** Tests with a suffix (`.pg.test.ts`, `.cluster.test.ts` …) start servers or processes; the others need nothing. */
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
